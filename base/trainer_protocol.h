@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the worker agent and its trainer process say to each other.
+//
+// The agent starts `attune-trainer --fd N`, N being one end of a socketpair, and both sides write
+// frames of base/framed_pipe.h, each holding one JSON object with "type" and "attempt". The structs
+// below are those objects; ToJson and the Parse functions are the only code that knows the keys.
+// A frame of an unknown type, a missing or an ill-typed key is an error of the peer:
+// INVALID_ARGUMENT, naming the key. The same TrainerSpec as a file is what `attune-trainer --spec
+// file.json` runs alone.
+//
+// No protobuf here: libtorch exports its own, and two in one process crash.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace attune {
+
+// One file of a model or checkpoint, relative to its folder.
+struct FileEntry {
+  std::string path;  // "model.safetensors"; no "..", not absolute
+  int64_t size_bytes = 0;
+  std::string sha256;  // 64 lower-case hex digits
+};
+
+// One labelled text file.
+struct DatasetSpec {
+  std::string path;
+  std::string format;                     // "csv", "tsv" or "jsonl"
+  std::vector<std::string> text_columns;  // one; two make a pair
+  std::string label_column;
+};
+
+struct HyperparameterSpec {
+  double epochs = 3;
+  int64_t batch_size = 8;  // sequences per micro-batch
+  int64_t gradient_accumulation_steps = 1;
+  double learning_rate = 5e-5;
+  std::string schedule = "linear";  // linear decay to 0
+  double warmup_ratio = 0;          // of all optimizer steps; warmup_steps wins when > 0
+  int64_t warmup_steps = 0;
+  double weight_decay = 0;  // never on bias and norm parameters
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+  double max_grad_norm = 1.0;  // 0: no clipping
+  double dropout = 0.1;        // hidden, attention and classifier; < 0: as config.json says
+  int64_t max_length = 0;      // tokens with [CLS] and [SEP]; 0: the base's maximum
+  uint64_t seed = 0;
+};
+
+struct TrainerSpec {
+  std::string job;  // "jobs/x", for logs and the model card
+  int64_t attempt = 0;
+  int64_t fence = 0;
+  std::string work_dir;         // exists; everything is written under it
+  std::string base_model_dir;   // HF folder, read only
+  std::string base_model_name;  // "models/x", for the model card
+  std::string task = "text_classification";
+  std::vector<std::string> labels;  // index = class id
+  DatasetSpec train;
+  std::optional<DatasetSpec> eval;  // or a part of train:
+  double eval_fraction = 0;         // chosen by a hash of the example, when eval is absent
+  std::optional<DatasetSpec> test;  // measured once at the end, base and tuned
+  std::string method = "full";
+  HyperparameterSpec hyperparameters;
+  int64_t eval_every_steps = 0;              // 0: at each epoch's end
+  std::string best_metric = "accuracy";      // picks the checkpoint that is exported
+  double checkpoint_interval_seconds = 300;  // and at each epoch's end; 0: only epochs
+  int64_t checkpoint_every_steps = 0;        // > 0: also at these steps (deterministic; tests)
+  int64_t max_steps = 0;                     // 0: epochs decide
+  int threads = 1;
+  std::string device = "cpu";
+  std::string resume_dir;  // a checkpoint folder with its manifest; empty: from the base
+};
+
+// ---- agent → trainer ----
+struct RunCommand {
+  TrainerSpec spec;
+};
+// Stop at the next step boundary. "cancel" and "stale" write nothing more; every other cause
+// (pause, preempt, drain, time_limit) writes a checkpoint first.
+struct StopCommand {
+  int64_t attempt = 0;
+  std::string cause;
+};
+struct CheckpointCommand {
+  int64_t attempt = 0;
+};
+using TrainerCommand = std::variant<RunCommand, StopCommand, CheckpointCommand>;
+
+// ---- trainer → agent ----
+struct StartedFrame {
+  std::string device;  // "cpu", "cuda:0"
+  int threads = 0;
+  int64_t start_step = 0, total_steps = 0, steps_per_epoch = 0;
+  int64_t train_examples = 0, eval_examples = 0, test_examples = 0;
+  bool exact = true;  // false: resumed on another build, dtype or thread count
+  std::string torch_version;
+};
+struct PhaseFrame {
+  std::string phase;
+};  // "TRAINING", "EVALUATING", "UPLOADING", "WAITING_FOR_DISK"
+struct MetricsFrame {
+  int64_t step = 0;  // optimizer steps done
+  double epoch = 0;
+  double loss = 0;  // mean over the sequences since the last frame of this kind
+  double learning_rate = 0, grad_norm = 0;
+  int64_t samples = 0, tokens = 0;  // real ones, since the attempt's start; padding never counts
+  double samples_per_second = 0, tokens_per_second = 0;
+  double eta_seconds = 0;  // until the last step
+  std::map<std::string, double>
+      stage_seconds;  // since the attempt's start: load, tokenize, forward, …
+};
+struct EvaluationFrame {
+  std::string split;  // "EVAL", "TEST", "TEST_BASE"
+  int64_t step = 0;
+  double epoch = 0;
+  int64_t examples = 0;
+  std::map<std::string, double> metrics;        // "loss", "accuracy", "macro_f1", "majority", …
+  std::vector<std::vector<int64_t>> confusion;  // [true][predicted]
+  bool best = false;                            // best so far by best_metric (EVAL only)
+  double seconds = 0;
+};
+struct CheckpointFrame {
+  int64_t step = 0;
+  double epoch = 0;
+  std::string dir;  // complete and fsynced; holds manifest.json
+  std::string manifest_sha256;
+  std::vector<FileEntry> files;  // manifest.json among them
+  bool best = false;
+  double write_seconds = 0;
+};
+struct NoticeFrame {
+  std::string severity, message;
+};  // "INFO" or "WARNING"
+struct SucceededFrame {
+  int64_t step = 0;
+  std::string model_dir;
+  std::vector<FileEntry> files;
+};
+struct FailedFrame {
+  std::string failure_class;  // "USER", "RESOURCE", "INFRA"
+  std::string reason;         // a name of attune.v1.ErrorReason: "NON_FINITE_LOSS", …
+  std::string message;
+  int64_t step = 0;
+};
+struct StoppedFrame {
+  std::string cause;
+  int64_t step = 0;
+};
+using TrainerEvent =
+    std::variant<StartedFrame, PhaseFrame, MetricsFrame, EvaluationFrame, CheckpointFrame,
+                 NoticeFrame, SucceededFrame, FailedFrame, StoppedFrame>;
+
+std::string ToJson(const TrainerCommand& command);
+absl::StatusOr<TrainerCommand> ParseTrainerCommand(std::string_view json);
+
+std::string ToJson(int64_t attempt, const TrainerEvent& event);
+struct AttemptEvent {
+  int64_t attempt = 0;
+  TrainerEvent event;
+};
+absl::StatusOr<AttemptEvent> ParseTrainerEvent(std::string_view json);
+
+// The spec file of `attune-trainer --spec`. Unknown keys are refused by name.
+absl::StatusOr<TrainerSpec> ParseTrainerSpec(std::string_view json);
+std::string ToJson(const TrainerSpec& spec);
+
+}  // namespace attune

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a local data file is to be read; the flags that `datasets add` and `submit` share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client/input_publisher.h"
+
+namespace CLI {
+class App;
+}
+
+namespace attune {
+
+struct DatasetOptions {
+  std::string format;
+  std::vector<std::string> text_columns;
+  std::string label_column;
+};
+
+void AddDatasetOptions(CLI::App& command, DatasetOptions& options);
+
+DatasetFile DatasetFileOf(const DatasetOptions& options, const std::string& path,
+                          const std::string& id);
+
+}  // namespace attune

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/job_inputs.h"
+
+#include <ostream>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "client/cli/names.h"
+#include "client/client_errors.h"
+#include "client/text/job_text.h"
+#include "client/text/words.h"
+
+namespace attune {
+
+JobInputs::JobInputs(Session& session, Connection& connection, const DatasetOptions& reading)
+    : session_(session),
+      reading_(reading),
+      publisher_(connection, session.surroundings().files, session.ShowTransfer("uploading")) {}
+
+absl::Status JobInputs::Publish(v1::FineTune& spec) {
+  if (!spec.base_model().empty()) ATTUNE_RETURN_IF_ERROR(PublishModel(*spec.mutable_base_model()));
+  if (!spec.train_dataset().empty()) {
+    ATTUNE_RETURN_IF_ERROR(PublishDataset(*spec.mutable_train_dataset()));
+  }
+  if (!spec.eval_dataset().empty()) {
+    ATTUNE_RETURN_IF_ERROR(PublishDataset(*spec.mutable_eval_dataset()));
+  }
+  if (!spec.test_dataset().empty()) {
+    ATTUNE_RETURN_IF_ERROR(PublishDataset(*spec.mutable_test_dataset()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status JobInputs::PublishDataset(std::string& input) {
+  ATTUNE_ASSIGN_OR_RETURN(const bool local, IsLocal("datasets", input));
+  if (!local) return absl::OkStatus();
+  ATTUNE_ASSIGN_OR_RETURN(const auto published,
+                          publisher_.PublishDataset(DatasetFileOf(reading_, input, "")));
+  session_.Note(absl::StrCat(published.already_there ? "already there: " : "uploaded ", input,
+                             " as ", published.resource.name()));
+  input = published.resource.name();
+  return absl::OkStatus();
+}
+
+absl::Status JobInputs::PublishModel(std::string& input) {
+  ATTUNE_ASSIGN_OR_RETURN(const bool local, IsLocal("models", input));
+  if (!local) return absl::OkStatus();
+  ATTUNE_ASSIGN_OR_RETURN(const auto published, publisher_.PublishModel(input, ""));
+  for (const std::string& note : published.notes) session_.Note(note);
+  session_.Note(absl::StrCat(published.already_there ? "already there: " : "uploaded ", input,
+                             " as ", published.resource.name()));
+  input = published.resource.name();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> JobInputs::IsLocal(const char* collection, std::string& input) {
+  if (IsName(collection, input)) {
+    ATTUNE_ASSIGN_OR_RETURN(input, NameFromArgument(collection, input));
+    return false;
+  }
+  if (session_.surroundings().files.Exists(input)) return true;
+  return ClientError(ClientReason::kLocalInput,
+                     absl::StrCat("'", Printable(input), "' is neither a name of ", collection,
+                                  " nor a path that exists"),
+                     absl::StrCat("list the names with: attune ", collection, " list"));
+}
+
+absl::StatusOr<bool> JobInputs::AwaitChecks(const v1::FineTune& spec) {
+  bool usable = true;
+  if (!spec.base_model().empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, publisher_.AwaitModel(spec.base_model()));
+    if (model.state() == v1::Model::INVALID) {
+      Refuse(model.name(), ProblemLines(model));
+      usable = false;
+    }
+  }
+  for (const std::string& name : {spec.train_dataset(), spec.eval_dataset(), spec.test_dataset()}) {
+    if (name.empty()) continue;
+    ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset dataset, publisher_.AwaitDataset(name));
+    if (dataset.state() == v1::Dataset::INVALID) {
+      Refuse(name, ProblemLines(dataset));
+      usable = false;
+    }
+  }
+  return usable;
+}
+
+void JobInputs::Refuse(const std::string& name, const std::string& problems) {
+  session_.err() << "error: attune submit: " << name << " cannot be used; no job was made\n"
+                 << problems << std::flush;
+}
+
+}  // namespace attune

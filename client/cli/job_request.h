@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `attune submit` asks for: a job file, flags on top of it, settings on top of these.
+#pragma once
+
+#include <istream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "attune/v1/job_service.pb.h"
+#include "base/file_system.h"
+
+namespace attune {
+
+struct JobOptions {
+  std::string file;  // "-": standard input; empty: none
+  std::string base, train, eval, test;
+  std::optional<double> eval_fraction;
+  std::string id, id_prefix;
+  std::optional<int> priority;
+  std::vector<std::string> labels;    // "k=v"
+  std::vector<std::string> settings;  // "hyperparameters.learning_rate=1e-4"
+};
+
+// Inputs are still as people name them: ids, names or paths (those in a job file are relative to
+// it). kLocalInput for the file, kUsage for the flags.
+absl::StatusOr<v1::CreateJobRequest> BuildJobRequest(const JobOptions& options, std::istream& in,
+                                                     FileSystem& files);
+
+}  // namespace attune

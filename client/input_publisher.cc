@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/input_publisher.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/digest.h"
+#include "base/errors.h"
+#include "base/resource_name.h"
+#include "client/client_errors.h"
+#include "client/model_files.h"
+
+namespace attune {
+namespace {
+
+constexpr absl::Duration kFirstPoll = absl::Milliseconds(20);
+constexpr absl::Duration kSlowestPoll = absl::Seconds(1);
+constexpr size_t kContentDigits = 8;
+
+// "reviews-5f3a9c01": readable, and another content is another id.
+std::string ContentId(const std::string& path, const std::string& content) {
+  const std::string stem = std::filesystem::path(path).stem().string();
+  return absl::StrCat(SlugFrom(stem), "-", Sha256::Hex(content).substr(0, kContentDigits));
+}
+
+std::string DatasetContent(const v1::Dataset& dataset) {
+  return absl::StrCat(dataset.file().sha256(), "\n", dataset.format(), "\n",
+                      absl::StrJoin(dataset.columns().text(), "\n"), "\n\n",
+                      dataset.columns().label());
+}
+
+std::map<std::string, std::string> Digests(const v1::Model& model) {
+  std::map<std::string, std::string> digests;
+  for (const v1::FileRef& file : model.files()) digests[file.path()] = file.sha256();
+  return digests;
+}
+
+std::string ModelContent(const v1::Model& model) {
+  std::string content;
+  for (const auto& [path, sha256] : Digests(model))
+    absl::StrAppend(&content, path, " ", sha256, "\n");
+  return content;
+}
+
+absl::Status Taken(const std::string& name) {
+  return MakeError(absl::StatusCode::kAlreadyExists, "RESOURCE_EXISTS",
+                   absl::StrCat(name, " exists and has another content; choose another --id"));
+}
+
+// The folder's name without trailing slashes: "models/minilm/" is "minilm".
+std::string FolderName(const std::string& folder) {
+  const auto path = std::filesystem::path(folder).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+// Calls `get` until its resource is no longer CHECKING.
+template <typename Get>
+auto Await(Interruption& interruption, Get get) -> decltype(get()) {
+  absl::Duration delay = kFirstPoll;
+  while (true) {
+    auto resource = get();
+    if (!resource.ok() || resource->state() != decltype(resource->state())(1)) return resource;
+    if (!interruption.WaitFor(delay)) {
+      return ClientError(ClientReason::kInterrupted, "interrupted", "the check goes on by itself");
+    }
+    delay = std::min(delay * 1.5, kSlowestPoll);
+  }
+}
+static_assert(v1::Dataset::CHECKING == 1 && v1::Model::CHECKING == 1);
+
+}  // namespace
+
+InputPublisher::InputPublisher(Connection& connection, FileSystem& files, TransferObserver observer)
+    : connection_(connection), files_(files), uploader_(connection, files, std::move(observer)) {}
+
+absl::StatusOr<Published<v1::Dataset>> InputPublisher::PublishDataset(const DatasetFile& file) {
+  const std::string filename = std::filesystem::path(file.path).filename().string();
+  ATTUNE_ASSIGN_OR_RETURN(const LocalFile local, DescribeFile(files_, file.path, filename));
+  v1::CreateDatasetRequest request;
+  v1::Dataset& dataset = *request.mutable_dataset();
+  *dataset.mutable_file() = local.ref;
+  dataset.set_format(file.format);
+  *dataset.mutable_columns() = file.columns;
+  request.set_dataset_id(file.id.empty() ? ContentId(file.path, DatasetContent(dataset)) : file.id);
+
+  Published<v1::Dataset> published;
+  v1::GetDatasetRequest get;
+  get.set_name(ResourceName("datasets", request.dataset_id()));
+  const auto existing = connection_.Call(&v1::DatasetService::Stub::GetDataset, get);
+  if (!existing.ok() && !absl::IsNotFound(existing.status())) return existing.status();
+  published.already_there = existing.ok();
+  if (existing.ok() && existing->file().sha256() != local.ref.sha256()) return Taken(get.name());
+  ATTUNE_RETURN_IF_ERROR(uploader_.Upload({local}));
+  ATTUNE_ASSIGN_OR_RETURN(published.resource,
+                          connection_.Call(&v1::DatasetService::Stub::CreateDataset, request));
+  return published;
+}
+
+absl::StatusOr<Published<v1::Model>> InputPublisher::PublishModel(const std::string& folder,
+                                                                  std::string id) {
+  ATTUNE_ASSIGN_OR_RETURN(ModelFiles found, FindModelFiles(folder));
+  ATTUNE_ASSIGN_OR_RETURN(const auto local, DescribeModel(folder, found.paths));
+  v1::CreateModelRequest request;
+  for (const LocalFile& file : local) *request.mutable_model()->add_files() = file.ref;
+  request.set_model_id(id.empty() ? ContentId(FolderName(folder), ModelContent(request.model()))
+                                  : std::move(id));
+
+  Published<v1::Model> published;
+  published.notes = std::move(found.notes);
+  v1::GetModelRequest get;
+  get.set_name(ResourceName("models", request.model_id()));
+  const auto existing = connection_.Call(&v1::ModelService::Stub::GetModel, get);
+  if (!existing.ok() && !absl::IsNotFound(existing.status())) return existing.status();
+  published.already_there = existing.ok();
+  if (existing.ok() && Digests(*existing) != Digests(request.model())) return Taken(get.name());
+  ATTUNE_RETURN_IF_ERROR(uploader_.Upload(local));
+  ATTUNE_ASSIGN_OR_RETURN(published.resource,
+                          connection_.Call(&v1::ModelService::Stub::CreateModel, request));
+  return published;
+}
+
+absl::StatusOr<std::vector<LocalFile>> InputPublisher::DescribeModel(
+    const std::string& folder, const std::vector<std::string>& paths) {
+  std::vector<LocalFile> local;
+  for (const std::string& path : paths) {
+    ATTUNE_ASSIGN_OR_RETURN(local.emplace_back(),
+                            DescribeFile(files_, JoinPath(folder, path), path));
+  }
+  return local;
+}
+
+absl::StatusOr<v1::Dataset> InputPublisher::AwaitDataset(const std::string& name) {
+  v1::GetDatasetRequest request;
+  request.set_name(name);
+  return Await(connection_.interruption(),
+               [&] { return connection_.Call(&v1::DatasetService::Stub::GetDataset, request); });
+}
+
+absl::StatusOr<v1::Model> InputPublisher::AwaitModel(const std::string& name) {
+  v1::GetModelRequest request;
+  request.set_name(name);
+  return Await(connection_.interruption(),
+               [&] { return connection_.Call(&v1::ModelService::Stub::GetModel, request); });
+}
+
+}  // namespace attune

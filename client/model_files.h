@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which files of a Hugging Face folder make up a model: the configuration, safetensors weights, the
+// tokenizer, sentence-transformers pooling, model card and licence. Pickled weights are never
+// taken.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace attune {
+
+struct ModelFiles {
+  std::vector<std::string> paths;  // relative to the folder, sorted
+  std::vector<std::string> notes;  // what was left out, and why
+};
+
+// Regular files only; a link must not lead out of the folder. kLocalInput: no such folder, no
+// config.json, no *.safetensors (naming what is there instead), a special file or a link out.
+absl::StatusOr<ModelFiles> FindModelFiles(const std::string& folder);
+
+}  // namespace attune

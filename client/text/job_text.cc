@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/text/job_text.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "client/text/words.h"
+#include "google/protobuf/util/time_util.h"
+#include "nlohmann/json.hpp"
+
+namespace attune {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kMaxProblemLines = 20;
+
+std::optional<double> Metric(const v1::Evaluation& evaluation, const std::string& name) {
+  const auto found = evaluation.metrics().find(name);
+  if (found == evaluation.metrics().end()) return std::nullopt;
+  return found->second;
+}
+
+std::string MetricName(const std::string& name) {
+  if (name == "macro_f1") return "macro F1";
+  if (name == "weighted_f1") return "weighted F1";
+  return EnumWords(name);
+}
+
+absl::Time TimeOf(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixNanos(google::protobuf::util::TimeUtil::TimestampToNanoseconds(time));
+}
+
+std::string StateLine(const v1::StateChange& change, const Terminal& terminal) {
+  const auto state = static_cast<v1::Job::State>(change.state());
+  std::string line = absl::StrCat(" ", EnumWords(StateName(state)));
+  const std::string reason = ReasonName(static_cast<v1::Job::StateReason>(change.reason()));
+  if (!reason.empty()) absl::StrAppend(&line, " (", EnumWords(reason), ")");
+  if (!change.message().empty()) absl::StrAppend(&line, ": ", Printable(change.message()));
+  if (state == v1::Job::FAILED) return Paint(terminal, Colour::kRed, line);
+  if (state == v1::Job::SUCCEEDED) return Paint(terminal, Colour::kGreen, line);
+  return line;
+}
+
+std::string EvaluationLine(const v1::Evaluation& evaluation, const Terminal& terminal) {
+  switch (evaluation.split()) {
+    case v1::Evaluation::TEST:
+      return absl::StrCat(" test: ", MetricsText(evaluation));
+    case v1::Evaluation::TEST_BASE:
+      return absl::StrCat(" test, untuned: ", MetricsText(evaluation));
+    default:
+      return absl::StrCat(" eval at step ", evaluation.step(), ": ", MetricsText(evaluation),
+                          evaluation.best() ? Paint(terminal, Colour::kGreen, " (best)") : "");
+  }
+}
+
+std::string CheckpointLine(const v1::Checkpoint& checkpoint, const Terminal& terminal) {
+  return Paint(terminal, Colour::kDim,
+               absl::StrFormat(" checkpoint at step %d%s, written in %s", checkpoint.step(),
+                               checkpoint.best() ? " (best)" : "",
+                               DurationText(absl::Seconds(checkpoint.write_seconds()))));
+}
+
+std::string NoticeLine(const v1::Notice& notice, const Terminal& terminal) {
+  if (notice.severity() != v1::Notice::WARNING) {
+    return absl::StrCat(" note: ", Printable(notice.message()));
+  }
+  return Paint(terminal, Colour::kYellow, absl::StrCat(" warning: ", Printable(notice.message())));
+}
+
+// "test accuracy 0.846 on 2,128 rows never trained on (untuned 0.512, majority 0.500), macro F1 …"
+std::string TestLine(const v1::Job& job) {
+  const v1::Evaluation& test = job.final_test();
+  const std::string main = Metric(test, "accuracy") ? "accuracy" : "loss";
+  if (!Metric(test, main)) return "";
+  std::vector<std::string> beside;
+  if (const auto base = Metric(job.base_test(), main)) {
+    beside.push_back(absl::StrCat("untuned ", MetricText(*base)));
+  }
+  if (const auto majority = Metric(test, "majority")) {
+    beside.push_back(absl::StrFormat("majority %.2f", *majority));
+  }
+  std::string line = absl::StrCat("  test ", main, " ", MetricText(*Metric(test, main)), " on ",
+                                  CountText(test.examples()), " rows never trained on");
+  if (!beside.empty()) absl::StrAppend(&line, " (", absl::StrJoin(beside, ", "), ")");
+  if (const auto f1 = Metric(test, "macro_f1")) {
+    absl::StrAppend(&line, ", macro F1 ", MetricText(*f1));
+  }
+  return absl::StrCat(line, "\n");
+}
+
+std::string StringAt(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+int64_t IntAt(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
+std::string ProblemLine(const Json& problem, const std::string& file) {
+  std::string line = Printable(StringAt(problem, "where"));
+  if (line.empty()) line = Printable(file);
+  if (const int64_t number = IntAt(problem, "line"); number > 0) {
+    absl::StrAppend(&line, ":", number);
+    if (const int64_t column = IntAt(problem, "column"); column > 0) {
+      absl::StrAppend(&line, ":", column);
+    }
+  }
+  absl::StrAppend(&line, ": ", Printable(StringAt(problem, "message")));
+  if (const std::string remedy = StringAt(problem, "remedy"); !remedy.empty()) {
+    absl::StrAppend(&line, "\n  try: ", Printable(remedy));
+  }
+  return line + "\n";
+}
+
+// The report's "problems"; where there is none, the message in words.
+std::string ReportLines(const std::string& report_json, const std::string& file,
+                        const std::string& message) {
+  const Json report = Json::parse(report_json, nullptr, /*allow_exceptions=*/false);
+  const auto problems = report.is_object() ? report.find("problems") : report.end();
+  if (!report.is_object() || problems == report.end() || !problems->is_array() ||
+      problems->empty()) {
+    return absl::StrCat(Printable(message, /*multiline=*/true), "\n");
+  }
+  std::string lines;
+  const size_t shown = std::min(problems->size(), kMaxProblemLines);
+  for (size_t i = 0; i < shown; ++i) {
+    if ((*problems)[i].is_object()) lines += ProblemLine((*problems)[i], file);
+  }
+  const int64_t count =
+      std::max<int64_t>(IntAt(report, "problem_count"), static_cast<int64_t>(problems->size()));
+  if (count > static_cast<int64_t>(shown)) {
+    absl::StrAppend(&lines, "and ", CountText(count - static_cast<int64_t>(shown)), " more\n");
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::string StateName(v1::Job::State state) {
+  const std::string& name = v1::Job::State_Name(state);
+  return name.empty() ? absl::StrCat("STATE_", static_cast<int>(state)) : name;
+}
+
+std::string ReasonName(v1::Job::StateReason reason) {
+  return reason == v1::Job::STATE_REASON_UNSPECIFIED ? "" : v1::Job::StateReason_Name(reason);
+}
+
+std::string StateWords(const v1::Job& job) {
+  const std::string state = EnumWords(StateName(job.state()));
+  if (job.state() == v1::Job::QUEUED && job.queue().position() > 0) {
+    return absl::StrCat(state, ", position ", job.queue().position());
+  }
+  const std::string reason = ReasonName(job.reason());
+  return reason.empty() ? state : absl::StrCat(state, ": ", EnumWords(reason));
+}
+
+std::string EventLine(const v1::JobEvent& event, const Terminal& terminal) {
+  switch (event.payload_case()) {
+    case v1::JobEvent::kState:
+      return StateLine(event.state(), terminal);
+    case v1::JobEvent::kEvaluation:
+      return EvaluationLine(event.evaluation(), terminal);
+    case v1::JobEvent::kCheckpoint:
+      return CheckpointLine(event.checkpoint(), terminal);
+    case v1::JobEvent::kNotice:
+      return NoticeLine(event.notice(), terminal);
+    case v1::JobEvent::PAYLOAD_NOT_SET:
+      break;
+  }
+  return absl::StrCat(" event ", event.sequence(), " of a kind this client does not know");
+}
+
+std::string Summary(const v1::Job& job, const Terminal& terminal) {
+  const auto& start = job.has_start_time() ? job.start_time() : job.create_time();
+  const Colour colour = job.state() == v1::Job::SUCCEEDED ? Colour::kGreen : Colour::kRed;
+  std::string text = absl::StrCat(job.name(), " ", Paint(terminal, colour, StateName(job.state())));
+  if (job.has_end_time()) {
+    absl::StrAppend(&text, " in ", DurationText(TimeOf(job.end_time()) - TimeOf(start)));
+  }
+  text += "\n";
+  if (job.state() == v1::Job::FAILED) {
+    absl::StrAppend(&text, "  cause    ", v1::ErrorReason_Name(job.failure().reason()), ": ",
+                    Printable(job.failure().message(), /*multiline=*/true), "\n");
+  }
+  text += TestLine(job);
+  if (!job.output_model().empty()) absl::StrAppend(&text, "  model    ", job.output_model(), "\n");
+  return text;
+}
+
+std::string ProblemLines(const v1::Dataset& dataset) {
+  return ReportLines(dataset.report_json(), dataset.file().path(), dataset.error_message());
+}
+
+std::string ProblemLines(const v1::Model& model) {
+  return ReportLines(model.report_json(), model.name(), model.error_message());
+}
+
+std::string MetricsText(const v1::Evaluation& evaluation) {
+  // The ones people look for first, the others by name.
+  std::vector<std::string> names = {"accuracy", "macro_f1", "loss"};
+  std::vector<std::string> rest;
+  for (const auto& [name, value] : evaluation.metrics()) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) rest.push_back(name);
+  }
+  std::sort(rest.begin(), rest.end());
+  names.insert(names.end(), rest.begin(), rest.end());
+  std::vector<std::string> parts;
+  for (const std::string& name : names) {
+    if (const auto value = Metric(evaluation, name)) {
+      parts.push_back(absl::StrCat(MetricName(Printable(name)), " ", MetricText(*value)));
+    }
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+}  // namespace attune

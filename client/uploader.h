@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends files to the server's blob store: only what is missing there, in chunks of 1 MiB, going on
+// where an earlier upload (of this or another process) was cut.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "attune/v1/file.pb.h"
+#include "base/file_system.h"
+#include "client/connection.h"
+#include "client/transfer.h"
+
+namespace attune {
+
+struct LocalFile {
+  std::string path;  // on this machine
+  v1::FileRef ref;   // its name, size and digest for the server
+};
+
+// Reads and hashes `path`. kLocalInput when it cannot be read.
+absl::StatusOr<LocalFile> DescribeFile(FileSystem& files, const std::string& path,
+                                       const std::string& name);
+
+class Uploader {
+ public:
+  // Borrows connection and files.
+  Uploader(Connection& connection, FileSystem& files, TransferObserver observer = nullptr);
+
+  // Returns once the server has every byte. DATA_LOSS: a file changed since it was described.
+  absl::Status Upload(const std::vector<LocalFile>& wanted);
+
+ private:
+  absl::Status UploadOne(const LocalFile& file);
+  absl::Status SendFrom(const LocalFile& file, int64_t offset);
+  void Tell(const LocalFile& file, int64_t done);
+
+  Connection& connection_;
+  FileSystem& files_;
+  TransferObserver observer_;
+};
+
+}  // namespace attune

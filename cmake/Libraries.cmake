@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Third-party packages. Each folder links the ones that ARCHITECTURE.md's include table gives it.
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+
+if("proto" IN_LIST ATTUNE_PARTS)
+  find_package(Protobuf REQUIRED)
+  find_package(gRPC REQUIRED)
+  find_package(SQLite3 REQUIRED)
+  find_package(prometheus-cpp CONFIG REQUIRED)
+  find_package(yaml-cpp REQUIRED)
+  find_package(CLI11 REQUIRED)
+  pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
+endif()
+if(ATTUNE_TORCH AND "worker" IN_LIST ATTUNE_PARTS)
+  include(cmake/Torch.cmake)
+endif()

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSONL: one object a line.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "formats/datasets/example_sink.h"
+#include "formats/datasets/text_lines.h"
+#include "formats/json/strict_json.h"
+#include "formats/text/suggestion.h"
+#include "formats/text/utf8.h"
+
+namespace attune {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class JsonLineReader {
+ public:
+  JsonLineReader(const DatasetSpec& spec, ExampleSink& sink) : spec_(spec), sink_(sink) {}
+
+  void Read(const TextLines& line) {
+    line_ = line.number();
+    if (line.too_long()) {
+      Report(1, absl::StrCat("the line is longer than ", kMaxRecordBytes, " bytes"),
+             "Shorten it, or end each object with a newline.");
+      return;
+    }
+    if (line.text().find_first_not_of(" \t\r") == std::string::npos) return;
+    Json row;
+    if (ParseRow(line.text(), &row)) ReadRow(row);
+  }
+
+ private:
+  void Report(int64_t column, std::string message, std::string remedy) {
+    sink_.Report({"", line_, column, std::move(message), std::move(remedy)});
+  }
+
+  bool ParseRow(std::string_view text, Json* row) {
+    JsonError error;
+    if (!ParseStrictJson(text, row, &error)) {
+      Report(CountCharacters(text.substr(0, static_cast<size_t>(error.offset))) + 1,
+             absl::StrCat("not a JSON object: ", error.message),
+             "Write one complete JSON object a line, in UTF-8.");
+      return false;
+    }
+    if (!row->is_object()) {
+      Report(1, absl::StrCat("expected an object, found ", std::string(JsonTypeName(*row))),
+             "Write one JSON object a line.");
+      return false;
+    }
+    return true;
+  }
+
+  void ReadRow(const Json& row) {
+    LabelledExample example;
+    example.line = line_;
+    bool complete = true;
+    for (const std::string& name : spec_.text_columns) {
+      std::optional<std::string> text = Text(row, name);
+      complete = complete && text.has_value();
+      example.texts.push_back(std::move(text).value_or(""));
+    }
+    std::optional<std::string> label = Label(row);
+    NoteIgnored(row);
+    if (!complete || !label.has_value()) return;
+    example.label = *std::move(label);
+    sink_.Example(std::move(example), {"", line_, 1, "", ""});
+  }
+
+  const Json* Field(const Json& row, const std::string& name) {
+    const auto found = row.find(name);
+    if (found != row.end()) return &*found;
+    std::vector<std::string> names;
+    for (const auto& item : row.items()) names.push_back(item.key());
+    const std::string near = NearestName(name, names);
+    Report(1,
+           absl::StrCat("no field '", Printable(name),
+                        "'; the object has: ", names.empty() ? "nothing" : NameList(names)),
+           near.empty() ? "Add the field, or name the right one."
+                        : absl::StrCat("Did you mean '", Printable(near), "'?"));
+    return nullptr;
+  }
+
+  std::optional<std::string> Text(const Json& row, const std::string& name) {
+    const Json* value = Field(row, name);
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_string()) {
+      Report(1,
+             absl::StrCat("field '", Printable(name), "': expected a string, found ",
+                          std::string(JsonTypeName(*value))),
+             "Write the text in quotes.");
+      return std::nullopt;
+    }
+    const auto& text = value->get_ref<const std::string&>();
+    if (text.find('\0') != std::string::npos) {
+      Report(1, absl::StrCat("field '", Printable(name), "' holds a NUL character"), "Remove it.");
+      return std::nullopt;
+    }
+    return text;
+  }
+
+  std::optional<std::string> Label(const Json& row) {
+    const Json* value = Field(row, spec_.label_column);
+    if (value == nullptr) return std::nullopt;
+    if (value->is_string()) return Text(row, spec_.label_column);
+    if (value->is_boolean()) return value->get<bool>() ? "true" : "false";
+    // The parser keeps "-0" as a signed zero, and every other integer that is not negative
+    // unsigned.
+    const bool negative_zero = value->type() == Json::value_t::number_integer && *value == 0;
+    if (value->is_number_integer() && !negative_zero) return value->dump();
+    Report(1,
+           absl::StrCat("field '", Printable(spec_.label_column),
+                        "': expected a string, an integer or a boolean, found ",
+                        negative_zero ? "-0" : std::string(JsonTypeName(*value))),
+           "Write the label as a string.");
+    return std::nullopt;
+  }
+
+  void NoteIgnored(const Json& row) {
+    for (const auto& item : row.items()) {
+      const auto& texts = spec_.text_columns;
+      const bool used = item.key() == spec_.label_column ||
+                        std::find(texts.begin(), texts.end(), item.key()) != texts.end();
+      if (!used) sink_.Ignore(item.key());
+    }
+  }
+
+  const DatasetSpec& spec_;
+  ExampleSink& sink_;
+  int64_t line_ = 0;
+};
+
+}  // namespace
+
+void ScanJsonLines(ByteStream& bytes, const DatasetSpec& spec, ExampleSink& sink) {
+  JsonLineReader reader(spec, sink);
+  TextLines lines(bytes);
+  while (lines.Next()) reader.Read(lines);
+}
+
+}  // namespace attune

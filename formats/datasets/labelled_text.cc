@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "formats/datasets/labelled_text.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "formats/datasets/example_sink.h"
+#include "formats/files/regular_file.h"
+#include "formats/text/utf8.h"
+
+namespace attune {
+namespace {
+
+constexpr int64_t kMaxLabelCharacters = 200;
+
+struct Magic {
+  std::string_view bytes;
+  std::string_view what;
+  std::string_view remedy;
+};
+constexpr std::string_view kUnpack = "Unpack it and hand in the text file itself.";
+constexpr Magic kMagics[] = {
+    {"\x1F\x8B", "a gzip archive", kUnpack},
+    {"PK\x03\x04", "a zip archive", kUnpack},
+    {"\x28\xB5\x2F\xFD", "a zstd archive", kUnpack},
+    {"BZh", "a bzip2 archive", kUnpack},
+    {"\xFD\x37\x7A\x58\x5A", "an xz archive", kUnpack},
+    {"PAR1", "a Parquet file", "Export it as CSV or JSONL."},
+    {"\xFF\xFE", "UTF-16 text", "Save the file as UTF-8."},
+    {"\xFE\xFF", "UTF-16 text", "Save the file as UTF-8."},
+};
+
+std::optional<Problem> NotText(std::string_view beginning) {
+  for (const Magic& magic : kMagics) {
+    if (beginning.substr(0, magic.bytes.size()) == magic.bytes) {
+      return Problem{"", 1, 1,
+                     absl::StrCat("this is ", std::string(magic.what), ", not UTF-8 text"),
+                     std::string(magic.remedy)};
+    }
+  }
+  return std::nullopt;
+}
+
+absl::Status CheckSpec(const DatasetSpec& spec) {
+  std::vector<FieldViolation> violations;
+  if (spec.format != "csv" && spec.format != "tsv" && spec.format != "jsonl") {
+    violations.push_back(
+        {"format", absl::StrCat("must be csv, tsv or jsonl, got '", Printable(spec.format), "'")});
+  }
+  if (spec.text_columns.empty() || spec.text_columns.size() > 2) {
+    violations.push_back(
+        {"text_columns",
+         absl::StrCat("must name one column, or two for pairs, got ", spec.text_columns.size())});
+  }
+  std::vector<std::string> names = spec.text_columns;
+  names.push_back(spec.label_column);
+  std::sort(names.begin(), names.end());
+  if (names.front().empty()) {
+    violations.push_back({spec.label_column.empty() ? "label_column" : "text_columns",
+                          "a column name must not be empty"});
+  } else if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
+    violations.push_back({"label_column", "text and label must be different columns"});
+  }
+  return violations.empty() ? absl::OkStatus() : InvalidFields(std::move(violations));
+}
+
+void CheckWhole(LabelledTextScan* scan) {
+  if (scan->examples == 0 && scan->problems.empty()) {
+    scan->problems.Add("0 examples: the file has no rows", "Add labelled rows.");
+  }
+  if (scan->empty_texts * 2 > scan->examples) {
+    scan->problems.Add(absl::StrCat("more than half of the examples have no text (",
+                                    scan->empty_texts, " of ", scan->examples, ")"),
+                       "Check which column holds the text, or remove these rows.");
+  }
+}
+
+void SkipByteOrderMark(std::string_view beginning, ByteStream& bytes) {
+  if (beginning != "\xEF\xBB\xBF") return;
+  for (size_t i = 0; i < beginning.size(); ++i) bytes.Get();
+}
+
+}  // namespace
+
+void ExampleSink::Example(LabelledExample example, Problem label_place) {
+  const std::string& label = example.label;
+  const auto is_control = [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7F; };
+  if (IsBlank(label)) {
+    label_place.message = "the label is empty";
+    label_place.remedy = "Give the row a label, or remove it.";
+  } else if (CountCharacters(label) > kMaxLabelCharacters) {
+    label_place.message =
+        absl::StrCat("the label has ", CountCharacters(label), " characters; at most ",
+                     kMaxLabelCharacters, " are allowed");
+    label_place.remedy = "Check which column holds the label.";
+  } else if (std::any_of(label.begin(), label.end(), is_control)) {
+    label_place.message =
+        absl::StrCat("the label '", Printable(label), "' holds a control character");
+    label_place.remedy = "Remove it.";
+  } else {
+    ++scan_.examples;
+    if (std::all_of(example.texts.begin(), example.texts.end(), IsBlank)) ++scan_.empty_texts;
+    on_example_(std::move(example));
+    return;
+  }
+  Report(std::move(label_place));
+}
+
+void ExampleSink::Ignore(std::string_view column) {
+  auto& names = scan_.ignored_columns;
+  if (names.size() == kMaxColumns || std::find(names.begin(), names.end(), column) != names.end()) {
+    return;
+  }
+  names.push_back(Printable(column));
+}
+
+absl::StatusOr<LabelledTextScan> ScanLabelledText(
+    const DatasetSpec& spec, absl::FunctionRef<void(LabelledExample)> on_example) {
+  ATTUNE_RETURN_IF_ERROR(CheckSpec(spec));
+  ATTUNE_ASSIGN_OR_RETURN(const RegularFile file, RegularFile::Open(spec.path));
+  LabelledTextScan scan;
+  scan.size_bytes = file.size();
+  char beginning[6] = {};
+  ATTUNE_ASSIGN_OR_RETURN(const size_t got, file.ReadSome(0, absl::MakeSpan(beginning)));
+  if (std::optional<Problem> problem = NotText(std::string_view(beginning, got))) {
+    scan.problems.Add(*std::move(problem));
+    return scan;
+  }
+  ByteStream bytes(file);
+  SkipByteOrderMark(std::string_view(beginning, std::min<size_t>(got, 3)), bytes);
+  ExampleSink sink(&scan, on_example);
+  if (spec.format == "jsonl") {
+    ScanJsonLines(bytes, spec, sink);
+  } else {
+    ScanDelimitedText(bytes, spec.format == "csv" ? ',' : '\t', spec, sink);
+  }
+  ATTUNE_RETURN_IF_ERROR(bytes.status());
+  CheckWhole(&scan);
+  return scan;
+}
+
+absl::StatusOr<std::vector<LabelledExample>> LoadLabelledText(const DatasetSpec& spec) {
+  std::vector<LabelledExample> examples;
+  ATTUNE_ASSIGN_OR_RETURN(const LabelledTextScan scan,
+                          ScanLabelledText(spec, [&examples](LabelledExample example) {
+                            examples.push_back(std::move(example));
+                          }));
+  ATTUNE_RETURN_IF_ERROR(scan.problems.ToStatus("INVALID_DATASET", "the dataset"));
+  return examples;
+}
+
+}  // namespace attune

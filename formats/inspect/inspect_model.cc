@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "formats/inspect/inspections.h"
+#include "formats/weights/model_folder.h"
+
+namespace attune {
+
+ModelReport InspectModel(const std::string& dir) {
+  ModelReport report;
+  const std::unique_ptr<ModelFolder> folder = ModelFolder::Open(dir, report.problems);
+  if (folder == nullptr) return report;
+  const BertConfig& config = folder->config();
+  report.model_type = "bert";
+  report.architecture = config.architecture;
+  report.parameters = folder->parameters();
+  report.hidden_size = config.hidden_size;
+  report.layers = config.layers;
+  report.max_length = config.max_positions;
+  report.vocab_size = config.vocab_size;
+  const absl::Status finite = folder->CheckFinite();
+  if (!finite.ok()) {
+    report.problems.Add(std::string(finite.message()), "Hand in weights that did not diverge.");
+  }
+  const auto tokenizer = folder->OpenTokenizer();
+  if (tokenizer.ok()) {
+    report.tokenizer = (*tokenizer)->kind();
+  } else {
+    report.problems.Add(std::string(tokenizer.status().message()),
+                        "Hand in the tokenizer files that belong to the model.");
+  }
+  return report;
+}
+
+}  // namespace attune

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits that a process sets on itself before it opens a file that it does not trust.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace attune {
+
+struct ProcessLimits {
+  int64_t address_space_bytes = int64_t{2} << 30;  // not under a sanitizer, which maps terabytes
+  int64_t cpu_seconds = 120;
+  int64_t open_files = 64;
+};
+
+// Also: no core dump, no byte written to a file (pipes are not files).
+absl::Status LimitThisProcess(const ProcessLimits& limits);
+
+}  // namespace attune

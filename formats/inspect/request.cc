@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "formats/inspect/request.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "formats/json/strict_json.h"
+#include "formats/text/utf8.h"
+
+namespace attune {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Takes keys out of an object; what goes wrong first is kept, and so are the keys nobody asked for.
+class ObjectReader {
+ public:
+  ObjectReader(const Json& json, std::string name) : json_(json), name_(std::move(name)) {
+    if (!json.is_object()) Fail("", "must be an object");
+  }
+
+  const Json* Get(const char* key) {
+    known_.push_back(key);
+    const auto found = json_.is_object() ? json_.find(key) : json_.end();
+    if (json_.is_object() && found != json_.end()) return &*found;
+    Fail(key, "is missing");
+    return nullptr;
+  }
+  std::string Text(const char* key) {
+    const Json* value = Get(key);
+    if (value != nullptr && value->is_string()) return value->get<std::string>();
+    Fail(key, "must be a string");
+    return "";
+  }
+  std::vector<std::string> Texts(const char* key) {
+    const Json* value = Get(key);
+    const bool texts = value != nullptr && value->is_array() &&
+                       std::all_of(value->begin(), value->end(),
+                                   [](const Json& item) { return item.is_string(); });
+    if (texts) return value->get<std::vector<std::string>>();
+    Fail(key, "must be a list of strings");
+    return {};
+  }
+  double Number(const char* key) {
+    const Json* value = Get(key);
+    if (value != nullptr && value->is_number()) return value->get<double>();
+    Fail(key, "must be a number");
+    return 0;
+  }
+  int64_t Count(const char* key) {
+    const Json* value = Get(key);
+    if (value != nullptr && value->is_number_unsigned() && *value <= 1u << 30) {
+      return value->get<int64_t>();
+    }
+    Fail(key, "must be an integer from 0 to 2^30");
+    return 0;
+  }
+  void Fail(const std::string& key, std::string_view what) {
+    if (!status_.ok()) return;
+    status_ = MakeError(absl::StatusCode::kInvalidArgument, "INVALID_FIELD",
+                        absl::StrCat(name_, key.empty() ? "" : ".", key, " ", std::string(what)));
+  }
+  void Keep(const absl::Status& status) { status_.Update(status); }
+
+  absl::Status Finish() {
+    if (!json_.is_object()) return status_;
+    for (const auto& item : json_.items()) {
+      if (std::find(known_.begin(), known_.end(), item.key()) == known_.end()) {
+        Fail(Printable(item.key()), "is unknown");
+      }
+    }
+    return status_;
+  }
+
+ private:
+  const Json& json_;
+  const std::string name_;
+  std::vector<std::string> known_ = {"kind"};
+  absl::Status status_;
+};
+
+absl::StatusOr<DatasetSpec> ReadDataset(const Json& json, const std::string& name) {
+  ObjectReader reader(json, name);
+  DatasetSpec spec;
+  spec.path = reader.Text("path");
+  spec.format = reader.Text("format");
+  spec.text_columns = reader.Texts("text_columns");
+  spec.label_column = reader.Text("label_column");
+  ATTUNE_RETURN_IF_ERROR(reader.Finish());
+  return spec;
+}
+
+std::optional<DatasetSpec> ReadOptional(ObjectReader& reader, const char* key) {
+  const Json* value = reader.Get(key);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  absl::StatusOr<DatasetSpec> spec = ReadDataset(*value, absl::StrCat("request.", key));
+  reader.Keep(spec.status());
+  return spec.ok() ? std::optional(*std::move(spec)) : std::nullopt;
+}
+
+absl::StatusOr<InspectRequest> ReadJob(const Json& json) {
+  ObjectReader reader(json, "request");
+  JobRequest job;
+  job.model_dir = reader.Text("model_dir");
+  if (reader.Text("task") != "text_classification") {
+    reader.Fail("task", "must be text_classification");
+  }
+  std::optional<DatasetSpec> train = ReadOptional(reader, "train");
+  if (train.has_value()) {
+    job.train = *std::move(train);
+  } else {
+    reader.Fail("train", "must be an object");
+  }
+  job.eval = ReadOptional(reader, "eval");
+  job.test = ReadOptional(reader, "test");
+  job.eval_fraction = reader.Number("eval_fraction");
+  job.labels = reader.Texts("labels");
+  job.max_length = reader.Count("max_length");
+  ATTUNE_RETURN_IF_ERROR(reader.Finish());
+  return job;
+}
+
+}  // namespace
+
+absl::StatusOr<InspectRequest> ParseInspectRequest(std::string_view text) {
+  ATTUNE_ASSIGN_OR_RETURN(const Json json, ParseJsonFile(text, "request"));
+  ObjectReader reader(json, "request");
+  const std::string kind = reader.Text("kind");
+  if (kind == "job") return ReadJob(json);
+  if (kind == "dataset") {
+    ATTUNE_ASSIGN_OR_RETURN(DatasetSpec spec, ReadDataset(json, "request"));
+    return spec;
+  }
+  if (kind == "model") {
+    ModelRequest model{reader.Text("dir")};
+    ATTUNE_RETURN_IF_ERROR(reader.Finish());
+    return model;
+  }
+  reader.Fail("kind", "must be dataset, model or job");
+  return reader.Finish();
+}
+
+}  // namespace attune

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// A base model as a Hugging Face folder: config.json, model.safetensors or its shards with
+// model.safetensors.index.json, and the files of its tokenizer. Opening it checks everything but
+// the weights' values; nothing in it is code, and nothing is executed or followed out of the
+// folder.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "formats/problems.h"
+#include "formats/tokenizers/tokenizer.h"
+#include "formats/weights/hf_config.h"
+#include "formats/weights/safetensors.h"
+
+namespace attune {
+
+// Immutable; reading may be done from several threads at once.
+class ModelFolder {
+ public:
+  // nullptr when there are problems.
+  static std::unique_ptr<ModelFolder> Open(const std::string& dir, Problems& problems);
+  // The same as a status: INVALID_ARGUMENT/INVALID_MODEL.
+  static absl::StatusOr<std::unique_ptr<ModelFolder>> Open(const std::string& dir);
+
+  const std::string& dir() const { return dir_; }
+  const BertConfig& config() const { return config_; }
+  const std::string& config_json() const { return config_json_; }
+  int64_t parameters() const { return parameters_; }  // elements of the tensors that are used
+
+  // Names are those of BertModel, without the "bert." prefix: "embeddings.word_embeddings.weight",
+  // "encoder.layer.0.attention.self.query.weight", …, and, where the folder has them, both of
+  // "pooler.dense.{weight,bias}" and both of "classifier.{weight,bias}". Everything but these four
+  // is there, with the shape that config.json implies.
+  bool Has(std::string_view name) const { return tensors_.contains(name); }
+  absl::StatusOr<std::vector<int64_t>> Shape(std::string_view name) const;
+  // The whole tensor; a NaN or an infinity is INVALID_ARGUMENT, naming tensor and element.
+  absl::Status ReadFloats(std::string_view name, absl::Span<float> out) const;
+  // Reads through all weights; the first NaN or infinity is INVALID_ARGUMENT.
+  absl::Status CheckFinite() const;
+
+  // Its tokenizer; INVALID_ARGUMENT also when that has ids which the embedding lacks.
+  absl::StatusOr<std::unique_ptr<Tokenizer>> OpenTokenizer() const;
+
+  // Names of the files in the folder that belong to the tokenizer, sorted.
+  const std::vector<std::string>& tokenizer_files() const { return tokenizer_files_; }
+
+ private:
+  struct Source {
+    size_t file = 0;
+    const TensorInfo* tensor = nullptr;
+  };
+  friend class ModelFolderReader;
+  ModelFolder() = default;
+
+  std::string dir_;
+  std::string config_json_;
+  BertConfig config_;
+  int64_t parameters_ = 0;
+  std::vector<std::unique_ptr<SafetensorsFile>> files_;
+  std::map<std::string, Source, std::less<>> tensors_;
+  std::vector<std::string> tokenizer_files_;
+};
+
+}  // namespace attune

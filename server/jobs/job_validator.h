@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is wrong with a CreateJob request, whatever else the server holds. Pure: no table is read;
+// whether a dataset exists is job_lifecycle's question.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "attune/v1/job_service.pb.h"
+#include "base/errors.h"
+
+namespace attune {
+
+// Every violation at once, with dotted paths ("job.spec.fine_tune.hyperparameters.epochs"), limit
+// and what was got. Empty: the request is sound.
+std::vector<FieldViolation> ValidateJob(const v1::CreateJobRequest& request);
+
+// Fills what the request left open with the defaults of job_spec.proto, so that the stored spec is
+// complete. Dropout stays unset: its default is in the base's config.json; threads too: all of the
+// slot.
+void FillDefaults(v1::JobSpec& spec);
+
+// SHA-256 of the request's canonical form, request_id and validate_only left out: equal for equal
+// requests.
+std::string RequestDigest(const v1::CreateJobRequest& request);
+
+// "text_classification": the task's name in metrics and in a worker's inventory.
+std::string TaskName(const v1::JobSpec& spec);
+
+}  // namespace attune

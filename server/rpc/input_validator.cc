@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/rpc/input_validator.h"
+
+#include <set>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/digest.h"
+#include "base/resource_name.h"
+
+namespace attune {
+namespace {
+
+constexpr int kMaxFiles = 1000;
+constexpr size_t kMaxPath = 255;
+constexpr size_t kMaxDisplayName = 128;
+constexpr size_t kMaxColumnName = 256;
+
+bool HasControl(std::string_view text) {
+  for (const char c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) return true;
+  }
+  return false;
+}
+
+bool IsRelativePath(std::string_view path) {
+  if (path.empty() || path.size() > kMaxPath || path.front() == '/' || HasControl(path) ||
+      path.find('\\') != std::string_view::npos) {
+    return false;
+  }
+  for (const absl::string_view part :
+       absl::StrSplit(absl::string_view(path.data(), path.size()), '/')) {
+    if (part.empty() || part == "." || part == "..") return false;
+  }
+  return true;
+}
+
+void CheckId(const std::string& id, const char* field, std::vector<FieldViolation>& out) {
+  if (!IsResourceId(id)) {
+    out.push_back({field, "must match [a-z]([a-z0-9-]{0,61}[a-z0-9])?"});
+  }
+}
+
+void CheckDisplayName(const std::string& name, const char* field,
+                      std::vector<FieldViolation>& out) {
+  if (name.size() > kMaxDisplayName || HasControl(name)) {
+    out.push_back(
+        {field, absl::StrCat("at most ", kMaxDisplayName, " bytes without control characters")});
+  }
+}
+
+void CheckFile(const v1::FileRef& file, const std::string& field,
+               std::vector<FieldViolation>& out) {
+  if (!IsRelativePath(file.path())) {
+    out.push_back({field + ".path", "must be a relative path without '..', at most 255 bytes"});
+  }
+  if (!IsSha256Hex(file.sha256())) {
+    out.push_back({field + ".sha256", "must be 64 lower-case hex digits"});
+  }
+  if (file.size_bytes() < 0) {
+    out.push_back({field + ".size_bytes", absl::StrCat("must be ≥ 0, got ", file.size_bytes())});
+  }
+}
+
+}  // namespace
+
+std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& request) {
+  std::vector<FieldViolation> out;
+  const v1::Dataset& dataset = request.dataset();
+  CheckId(request.dataset_id(), "dataset_id", out);
+  CheckDisplayName(dataset.display_name(), "dataset.display_name", out);
+  if (!dataset.has_file()) {
+    out.push_back({"dataset.file", "required: upload the file, then name its digest here"});
+  } else {
+    CheckFile(dataset.file(), "dataset.file", out);
+  }
+  if (dataset.format() == v1::Dataset::FORMAT_UNSPECIFIED ||
+      !v1::Dataset::Format_IsValid(dataset.format())) {
+    out.push_back(
+        {"dataset.format", "must be CSV, TSV or JSONL; the file's extension does not tell which"});
+  }
+  const v1::TextColumns& columns = dataset.columns();
+  if (columns.text_size() < 1 || columns.text_size() > 2) {
+    out.push_back({"dataset.columns.text", "must name one column, or two for pairs"});
+  }
+  std::set<std::string> names;
+  for (const std::string& name : columns.text()) names.insert(name);
+  names.insert(columns.label());
+  if (static_cast<int>(names.size()) != columns.text_size() + 1) {
+    out.push_back({"dataset.columns", "text and label columns must differ"});
+  }
+  for (const std::string& name : names) {
+    if (name.empty() || name.size() > kMaxColumnName || HasControl(name)) {
+      out.push_back({"dataset.columns",
+                     "column names must be 1 to 256 bytes without control "
+                     "characters"});
+    }
+  }
+  return out;
+}
+
+std::vector<FieldViolation> ValidateModel(const v1::CreateModelRequest& request) {
+  std::vector<FieldViolation> out;
+  const v1::Model& model = request.model();
+  CheckId(request.model_id(), "model_id", out);
+  CheckDisplayName(model.display_name(), "model.display_name", out);
+  if (model.files_size() < 1 || model.files_size() > kMaxFiles) {
+    out.push_back({"model.files",
+                   absl::StrCat("must hold 1 to ", kMaxFiles, " files, got ", model.files_size())});
+    return out;
+  }
+  std::set<std::string> paths;
+  for (int i = 0; i < model.files_size(); ++i) {
+    const std::string field = absl::StrCat("model.files[", i, "]");
+    CheckFile(model.files(i), field, out);
+    if (!paths.insert(model.files(i).path()).second) {
+      out.push_back({field + ".path", "stands there twice"});
+    }
+  }
+  return out;
+}
+
+void FillDefaults(v1::Dataset& dataset) {
+  if (dataset.format() == v1::Dataset::FORMAT_UNSPECIFIED) {
+    const std::string path = absl::AsciiStrToLower(dataset.file().path());
+    if (absl::EndsWith(path, ".csv")) dataset.set_format(v1::Dataset::CSV);
+    if (absl::EndsWith(path, ".tsv")) dataset.set_format(v1::Dataset::TSV);
+    if (absl::EndsWith(path, ".jsonl")) dataset.set_format(v1::Dataset::JSONL);
+  }
+  v1::TextColumns& columns = *dataset.mutable_columns();
+  if (columns.text().empty()) columns.add_text("text");
+  if (columns.label().empty()) columns.set_label("label");
+}
+
+}  // namespace attune

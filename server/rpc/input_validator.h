@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Field checks of CreateDataset and CreateModel. Pure; the files themselves are checked by
+// attune-inspect.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "attune/v1/dataset_service.pb.h"
+#include "attune/v1/model_service.pb.h"
+#include "base/errors.h"
+
+namespace attune {
+
+std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& request);
+std::vector<FieldViolation> ValidateModel(const v1::CreateModelRequest& request);
+
+// Defaults: the format from the file's extension, columns "text" and "label".
+void FillDefaults(v1::Dataset& dataset);
+
+}  // namespace attune

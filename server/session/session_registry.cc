@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/session/session_registry.h"
+
+#include <utility>
+
+#include "server/session/session_hub.h"
+
+namespace attune {
+namespace {
+
+// Hands everything over to the hub's executor, in order.
+class Connection final : public SessionHandle {
+ public:
+  Connection(std::shared_ptr<SessionHub> hub, std::shared_ptr<WorkerSession> session)
+      : hub_(std::move(hub)), session_(std::move(session)) {}
+
+  void OnMessage(v1::WorkerMessage message) override {
+    hub_->Post([session = session_, message = std::move(message)](SessionHub& hub) mutable {
+      hub.OnMessage(session, std::move(message));
+    });
+  }
+  void OnClosed() override {
+    hub_->Post([session = session_](SessionHub& hub) { hub.OnClosed(session); });
+  }
+
+ private:
+  const std::shared_ptr<SessionHub> hub_;  // shared: a connection may end after the registry
+  const std::shared_ptr<WorkerSession> session_;
+};
+
+}  // namespace
+
+SessionRegistry::SessionRegistry(Store& store, Leases& leases, JobCounters& counters,
+                                 Executor& executor, SessionOptions options)
+    : hub_(std::make_shared<SessionHub>(store, leases, counters, executor, options)) {
+  hub_->Subscribe();
+}
+
+SessionRegistry::~SessionRegistry() = default;
+
+absl::Status SessionRegistry::Start() { return hub_->Start(); }
+
+std::shared_ptr<SessionHandle> SessionRegistry::Open(std::function<void(v1::SchedulerMessage)> send,
+                                                     std::function<void(absl::Status)> close) {
+  auto session = std::make_shared<WorkerSession>(std::move(send), std::move(close));
+  hub_->Post([session](SessionHub& hub) { hub.OnOpened(session); });
+  return std::make_shared<Connection>(hub_, std::move(session));
+}
+
+void SessionRegistry::CloseAll() {
+  hub_->Post([](SessionHub& hub) { hub.CloseAll(); });
+}
+
+void SessionRegistry::NoteReport(int64_t fence) {
+  hub_->Post([fence](SessionHub& hub) { hub.OnReport(fence); });
+}
+
+std::map<std::string, absl::Time> SessionRegistry::LastHeartbeats() const {
+  return hub_->LastHeartbeats();
+}
+
+}  // namespace attune

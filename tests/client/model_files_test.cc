@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/model_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "base/errors.h"
+#include "client/client_errors.h"
+#include "tests/client/test_surroundings.h"
+
+namespace attune {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ModelFilesTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<ModelFiles> Find() { return FindModelFiles(folder_.Path("model")); }
+  void WriteModel() {
+    folder_.Write("model/config.json", "{}");
+    folder_.Write("model/model.safetensors", "w");
+  }
+  std::string Refusal() {
+    const absl::Status status = Find().status();
+    EXPECT_EQ(ErrorReasonOf(status), ReasonName(ClientReason::kLocalInput));
+    return std::string(status.message());
+  }
+  Folder folder_;
+};
+
+TEST_F(ModelFilesTest, TakesWhatMattersAndNotesTheWeightsItLeavesOut) {
+  WriteModel();
+  for (const char* name : {"tokenizer.json", "vocab.txt", "README.md", "1_Pooling/config.json",
+                           "pytorch_model.bin", "train_script.py", "onnx/model.onnx", ".git/x"}) {
+    folder_.Write(std::string("model/") + name, "x");
+  }
+  const auto found = Find();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(found->paths, ElementsAre("1_Pooling/config.json", "README.md", "config.json",
+                                        "model.safetensors", "tokenizer.json", "vocab.txt"));
+  EXPECT_THAT(found->notes, ElementsAre(HasSubstr("pytorch_model.bin")));
+}
+
+TEST_F(ModelFilesTest, TakesShards) {
+  folder_.Write("model/config.json", "{}");
+  folder_.Write("model/model-00001-of-00002.safetensors", "a");
+  folder_.Write("model/model-00002-of-00002.safetensors", "b");
+  folder_.Write("model/model.safetensors.index.json", "{}");
+  ASSERT_TRUE(Find().ok());
+  EXPECT_EQ(Find()->paths.size(), 4u);
+  EXPECT_THAT(Find()->notes, IsEmpty());
+}
+
+TEST_F(ModelFilesTest, RefusesPickledWeightsAlone) {
+  folder_.Write("model/config.json", "{}");
+  folder_.Write("model/pytorch_model.bin", "x");
+  const std::string refusal = Refusal();
+  EXPECT_THAT(refusal, HasSubstr("safetensors only"));
+  EXPECT_THAT(refusal, HasSubstr("pytorch_model.bin"));
+}
+
+TEST_F(ModelFilesTest, RefusesAFolderWithoutConfiguration) {
+  folder_.Write("model/model.safetensors", "w");
+  EXPECT_THAT(Refusal(), HasSubstr("no config.json"));
+}
+
+TEST_F(ModelFilesTest, RefusesAFile) {
+  folder_.Write("model", "x");
+  EXPECT_THAT(Refusal(), HasSubstr("not a folder"));
+}
+
+TEST_F(ModelFilesTest, RefusesALinkOutOfTheFolderButTakesOneWithin) {
+  WriteModel();
+  folder_.Write("secret", "s");
+  std::filesystem::create_symlink("model.safetensors", folder_.Path("model/other.safetensors"));
+  EXPECT_TRUE(Find().ok());
+  std::filesystem::create_symlink("../secret", folder_.Path("model/vocab.txt"));
+  EXPECT_THAT(Refusal(), HasSubstr("vocab.txt is a link that leads out"));
+}
+
+TEST_F(ModelFilesTest, RefusesAPipe) {
+  WriteModel();
+  ASSERT_EQ(mkfifo(folder_.Path("model/vocab.txt").c_str(), 0600), 0);
+  EXPECT_THAT(Refusal(), HasSubstr("not a regular file"));
+}
+
+}  // namespace
+}  // namespace attune

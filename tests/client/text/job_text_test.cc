@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/text/job_text.h"
+
+#include <gtest/gtest.h>
+
+namespace attune {
+namespace {
+
+const Terminal kPlain;
+
+v1::Job Succeeded() {
+  v1::Job job;
+  job.set_name("jobs/movie-reviews-k3f9");
+  job.set_state(v1::Job::SUCCEEDED);
+  job.mutable_start_time()->set_seconds(1000);
+  job.mutable_end_time()->set_seconds(1362);
+  job.set_output_model("models/movie-reviews-k3f9");
+  auto& test = *job.mutable_final_test();
+  test.set_examples(2128);
+  (*test.mutable_metrics())["accuracy"] = 0.8461;
+  (*test.mutable_metrics())["macro_f1"] = 0.8459;
+  (*test.mutable_metrics())["majority"] = 0.5;
+  (*job.mutable_base_test()->mutable_metrics())["accuracy"] = 0.5123;
+  return job;
+}
+
+TEST(JobText, SummarisesSuccess) {
+  EXPECT_EQ(Summary(Succeeded(), kPlain),
+            "jobs/movie-reviews-k3f9 SUCCEEDED in 6m02s\n"
+            "  test accuracy 0.846 on 2,128 rows never trained on (untuned 0.512, majority 0.50), "
+            "macro F1 0.846\n"
+            "  model    models/movie-reviews-k3f9\n");
+}
+
+TEST(JobText, LeavesOutATestThatWasNotMeasured) {
+  v1::Job job = Succeeded();
+  job.clear_final_test();
+  job.clear_base_test();
+  EXPECT_EQ(Summary(job, kPlain),
+            "jobs/movie-reviews-k3f9 SUCCEEDED in 6m02s\n"
+            "  model    models/movie-reviews-k3f9\n");
+}
+
+TEST(JobText, SummarisesFailureWithItsCause) {
+  v1::Job job;
+  job.set_name("jobs/x");
+  job.set_state(v1::Job::FAILED);
+  job.mutable_failure()->set_reason(v1::NON_FINITE_LOSS);
+  job.mutable_failure()->set_message("loss is NaN at step 7;\nlower the learning rate\x1b[0m");
+  EXPECT_EQ(Summary(job, kPlain),
+            "jobs/x FAILED\n"
+            "  cause    NON_FINITE_LOSS: loss is NaN at step 7;\nlower the learning rate?[0m\n");
+}
+
+TEST(JobText, SaysWhereAJobStands) {
+  v1::Job job;
+  job.set_state(v1::Job::QUEUED);
+  job.mutable_queue()->set_position(1);
+  EXPECT_EQ(StateWords(job), "queued, position 1");
+  job.clear_queue();
+  job.set_reason(v1::Job::WAITING_FOR_WORKER);
+  EXPECT_EQ(StateWords(job), "queued: waiting for worker");
+  job.set_state(static_cast<v1::Job::State>(77));
+  job.clear_reason();
+  EXPECT_EQ(StateWords(job), "state 77");
+}
+
+TEST(JobText, PutsEachEventOnOneLine) {
+  v1::JobEvent event;
+  event.mutable_state()->set_state(v1::Job::RUNNING);
+  event.mutable_state()->set_reason(v1::Job::STARTING);
+  EXPECT_EQ(EventLine(event, kPlain), " running (starting)");
+  event.mutable_state()->set_message("on\nworkers/local");
+  EXPECT_EQ(EventLine(event, kPlain), " running (starting): on?workers/local");
+
+  auto& evaluation = *event.mutable_evaluation();
+  evaluation.set_split(v1::Evaluation::EVAL);
+  evaluation.set_step(254);
+  evaluation.set_best(true);
+  for (const char* name : {"zeta", "loss", "macro_f1", "accuracy"}) {
+    (*evaluation.mutable_metrics())[name] = 0.5;
+  }
+  EXPECT_EQ(EventLine(event, kPlain),
+            " eval at step 254: accuracy 0.500, macro F1 0.500, loss 0.500, zeta 0.500 (best)");
+
+  event.mutable_checkpoint()->set_step(254);
+  event.mutable_checkpoint()->set_write_seconds(0.84);
+  EXPECT_EQ(EventLine(event, kPlain), " checkpoint at step 254, written in 0.8s");
+
+  event.mutable_notice()->set_severity(v1::Notice::WARNING);
+  event.mutable_notice()->set_message("3 rows are empty");
+  EXPECT_EQ(EventLine(event, kPlain), " warning: 3 rows are empty");
+  event.mutable_notice()->set_severity(v1::Notice::INFO);
+  EXPECT_EQ(EventLine(event, kPlain), " note: 3 rows are empty");
+}
+
+TEST(JobText, ListsTheProblemsOfAReport) {
+  v1::Dataset dataset;
+  dataset.mutable_file()->set_path("reviews.csv");
+  dataset.set_report_json(R"({"problems": [
+      {"line": 7, "column": 3, "message": "not UTF-8", "remedy": "save the file as UTF-8"},
+      {"message": "only one class"}], "problem_count": 120})");
+  EXPECT_EQ(ProblemLines(dataset),
+            "reviews.csv:7:3: not UTF-8\n  try: save the file as UTF-8\n"
+            "reviews.csv: only one class\n"
+            "and 118 more\n");
+}
+
+TEST(JobText, FallsBackToTheMessageWhereTheReportHasNoProblems) {
+  v1::Dataset dataset;
+  dataset.set_error_message("the inspection crashed");
+  for (const char* report : {"", "{", "[]", "{}", R"({"problems": 3})", R"({"problems": []})"}) {
+    dataset.set_report_json(report);
+    EXPECT_EQ(ProblemLines(dataset), "the inspection crashed\n") << report;
+  }
+}
+
+}  // namespace
+}  // namespace attune

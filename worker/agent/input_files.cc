@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/agent/input_files.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "base/logging.h"
+#include "worker/agent/attempt_folder.h"
+
+namespace attune {
+namespace {
+
+constexpr int kMaxBroken = 3;
+
+bool MayPass(absl::StatusCode code) {
+  return code != absl::StatusCode::kNotFound && code != absl::StatusCode::kInvalidArgument;
+}
+
+}  // namespace
+
+InputFiles::InputFiles(Executor& executor, Executor& io, FileSystem& files, Transport& transport,
+                       Rng& rng, BlobCache& cache, std::vector<InputFile> wanted,
+                       std::function<void(absl::Status)> done)
+    : lane_(executor),
+      io_(io),
+      files_(files),
+      transport_(transport),
+      cache_(cache),
+      wanted_(std::move(wanted)),
+      done_(std::move(done)),
+      backoff_({}, rng) {
+  lane_.Defer([this] { Next(); });
+}
+
+void InputFiles::Next() {
+  if (position_ == wanted_.size()) return done_(absl::OkStatus());
+  if (!IsSha256Hex(current().file.sha256())) {
+    return done_(absl::InvalidArgumentError(
+        absl::StrCat("input ", current().file.path(), " has no digest of 64 hex digits")));
+  }
+  cache_.Contains(current().file.sha256()) ? Verify() : Fetch();
+}
+
+void InputFiles::Verify() {
+  io_.Post([&files = files_, path = cache_.PathOf(current().file.sha256()),
+            done = lane_.Bind([this](const absl::StatusOr<FileDigest>& f) { OnVerified(f); })] {
+    done(DigestFile(files, path));
+  });
+}
+
+void InputFiles::OnVerified(const absl::StatusOr<FileDigest>& found) {
+  if (!found.ok() || found->sha256 != current().file.sha256()) {
+    LogWarning("a cached blob is damaged; fetching it again",
+               {{"sha256", current().file.sha256()}});
+    cache_.Drop(current().file.sha256());
+    return Fetch();
+  }
+  OnFetched(absl::OkStatus());
+}
+
+void InputFiles::Fetch() {
+  transport_.FetchBlob(current().file, cache_.PathOf(current().file.sha256()),
+                       lane_.Bind([this](const absl::Status& status) { OnFetched(status); }));
+}
+
+void InputFiles::OnFetched(const absl::Status& fetched) {
+  absl::Status status = fetched;
+  if (status.ok()) {
+    cache_.Use(current().file.sha256(), current().file.size_bytes());
+    status = LinkCurrent();
+    // A link that fails with NOT_FOUND lost its cached file in between: fetch again.
+    if (status.code() == absl::StatusCode::kNotFound) status = absl::UnavailableError("evicted");
+  }
+  if (status.ok()) {
+    waiting_for_disk_ = false;
+    backoff_.Reset();
+    broken_ = 0;
+    ++position_;
+    return lane_.Defer([this] { Next(); });
+  }
+  if (!MayPass(status.code())) return done_(status);
+  if (status.code() == absl::StatusCode::kDataLoss && ++broken_ >= kMaxBroken) {
+    return done_(status);
+  }
+  waiting_for_disk_ = status.code() == absl::StatusCode::kResourceExhausted;
+  if (waiting_for_disk_) cache_.Shrink(0);
+  LogWarning("an input is not here yet; trying again",
+             {{"file", current().file.path()}, {"status", status.ToString()}});
+  RetryLater();
+}
+
+absl::Status InputFiles::LinkCurrent() {
+  ATTUNE_RETURN_IF_ERROR(files_.MakeDirs(ParentOf(current().destination)));
+  absl::Status status =
+      files_.Link(cache_.PathOf(current().file.sha256()), current().destination);
+  if (status.code() == absl::StatusCode::kAlreadyExists) return absl::OkStatus();
+  return status;
+}
+
+void InputFiles::RetryLater() {
+  lane_.After(backoff_.Next(), [this] { Next(); });
+}
+
+}  // namespace attune

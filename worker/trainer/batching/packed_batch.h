@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sequences side by side as rows of tokens, without padding between or after them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "worker/trainer/batching/tokenized_text.h"
+
+namespace attune {
+
+struct PackedBatch {
+  std::vector<int32_t> ids, positions, type_ids;  // one a token; positions restart per sequence
+  std::vector<int64_t> offsets = {0};             // sequence s: tokens [offsets[s], offsets[s + 1])
+  std::vector<int32_t> labels;                    // one a sequence; empty where none are known
+
+  int64_t tokens() const { return offsets.back(); }
+  int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  std::vector<int64_t> first_tokens() const { return {offsets.begin(), offsets.end() - 1}; }
+
+  void Add(absl::Span<const int32_t> token_ids, absl::Span<const int32_t> token_type_ids);
+};
+
+PackedBatch Pack(const TokenizedText& text, absl::Span<const int64_t> examples);
+
+}  // namespace attune

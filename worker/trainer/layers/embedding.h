@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of tables by id, and their gradient. Pure functions of their arguments; results do not
+// depend on the thread count.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+
+namespace attune {
+
+struct EmbeddingTable {
+  at::Tensor table;  // [entries, width]
+  const std::vector<int32_t>* ids = nullptr;
+};
+
+// Row i is the sum of each table's row ids[i]: [capacity, width].
+at::Tensor EmbeddingSum(int64_t rows, const std::vector<EmbeddingTable>& tables);
+
+// Adds row i of `dy` to row ids[i] of `grad`, in the order of i.
+void EmbeddingBackward(const at::Tensor& dy, const std::vector<int32_t>& ids, at::Tensor& grad);
+
+// The named rows of x, in order: [capacity of rows.size(), width].
+at::Tensor GatherRows(const at::Tensor& x, const std::vector<int64_t>& rows);
+
+// Adds row i of `y` to row rows[i] of `x`; no row is named twice.
+void AddToRows(const at::Tensor& y, const std::vector<int64_t>& rows, at::Tensor& x);
+
+}  // namespace attune

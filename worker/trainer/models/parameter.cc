@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/models/parameter.h"
+
+#include <algorithm>
+
+#include "ATen/ops/zeros_like.h"
+
+namespace attune {
+
+at::Tensor PartOf(const at::Tensor& whole, const ParameterPart& part) {
+  return whole.narrow(0, part.row_begin, part.rows);
+}
+
+void AccumulateGrad(Parameter& parameter, const at::Tensor& grad) {
+  if (parameter.grad.defined()) {
+    parameter.grad.add_(grad);
+  } else {
+    parameter.grad = grad;
+  }
+}
+
+void TouchRows(Parameter& parameter, const std::vector<int32_t>& rows) {
+  if (!parameter.grad.defined()) {
+    parameter.grad = at::zeros_like(parameter.value);
+    parameter.touched.assign(static_cast<size_t>(parameter.value.size(0)), 0);
+  }
+  for (const int32_t row : rows) {
+    parameter.touched[static_cast<size_t>(row)] = 1;
+    parameter.active[static_cast<size_t>(row)] = 1;
+  }
+}
+
+void ClearGrads(std::vector<Parameter*> parameters) {
+  for (Parameter* p : parameters) {
+    if (!p->sparse_rows) {
+      p->grad.reset();
+      continue;
+    }
+    if (!p->grad.defined()) continue;
+    const int64_t width = p->grad.size(1);
+    float* grad = p->grad.mutable_data_ptr<float>();
+    for (size_t row = 0; row < p->touched.size(); ++row) {
+      if (p->touched[row] == 0) continue;
+      std::fill_n(grad + static_cast<int64_t>(row) * width, width, 0.0f);
+      p->touched[row] = 0;
+    }
+  }
+}
+
+void FindActiveRows(Parameter& parameter) {
+  const int64_t rows = parameter.value.size(0), width = parameter.value.size(1);
+  const float* first = parameter.first_moment.const_data_ptr<float>();
+  const float* second = parameter.second_moment.const_data_ptr<float>();
+  const auto non_zero = [width](const float* row) {
+    return std::any_of(row, row + width, [](float x) { return x != 0; });
+  };
+  parameter.active.assign(static_cast<size_t>(rows), 0);
+  for (int64_t row = 0; row < rows; ++row) {
+    parameter.active[static_cast<size_t>(row)] =
+        non_zero(first + row * width) || non_zero(second + row * width);
+  }
+}
+
+}  // namespace attune
