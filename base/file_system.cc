@@ -252,19 +252,41 @@ FileSystem& PosixFileSystem() {
   return files;
 }
 
+namespace {
+struct flock WholeFileLock() {
+  struct flock lock {};  // l_start = l_len = 0: the whole file
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& path) {
   const int fd = Retrying([&] { return open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600); });
   if (fd < 0) return Failed("open", path);
   auto lock_file = std::unique_ptr<FileLock>(new FileLock(fd));
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;  // l_start = l_len = 0: the whole file
-  if (Retrying([&] { return fcntl(fd, F_OFD_SETLK, &lock); }) == 0) return lock_file;
+  struct flock lock = WholeFileLock();
+  if (Retrying([&] { return fcntl(fd, F_OFD_SETLK, &lock); }) == 0) {
+    if (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", getpid()) < 0) return Failed("write", path);
+    return lock_file;
+  }
   if (errno != EAGAIN && errno != EACCES) return Failed("lock", path);
   return absl::FailedPreconditionError(
       absl::StrCat("'", BaseName(path),
                    "' is locked: another process uses this folder. Stop it, "
                    "or choose another folder"));
+}
+
+pid_t FileLock::Holder(const std::string& path) {
+  const int fd = Retrying([&] { return open(path.c_str(), O_RDWR | O_CLOEXEC); });
+  if (fd < 0) return 0;
+  const FileLock closer(fd);
+  struct flock lock = WholeFileLock();
+  if (fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  char text[16] = {};
+  int pid = 0;
+  if (pread(fd, text, sizeof(text) - 1, 0) <= 0 || sscanf(text, "%d", &pid) != 1) return 0;
+  return pid;
 }
 
 FileLock::~FileLock() { close(fd_); }

@@ -3,6 +3,8 @@
 // durable by the functions that say so. Thread-safe.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -51,11 +53,16 @@ class FileSystem {
 
 FileSystem& PosixFileSystem();  // the process-wide one
 
-// An OFD lock on `path` (created 0600), held until destruction. FAILED_PRECONDITION when another
-// process holds it.
+// An OFD lock on `path` (created 0600), held until destruction; the file then names its holder's
+// pid.
 class FileLock {
  public:
+  // FAILED_PRECONDITION when another process holds it.
   static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::string& path);
+
+  // The process that holds it; 0 when nobody does. Takes no lock itself.
+  static pid_t Holder(const std::string& path);
+
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

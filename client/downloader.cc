@@ -36,8 +36,10 @@ std::string ParentOf(const std::string& path) {
   return std::filesystem::path(path).parent_path().string();
 }
 
+}  // namespace
+
 // One blob being appended to FILE.part, and the hash of all that is in it.
-class PartFile {
+class Downloader::PartFile {
  public:
   PartFile(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
 
@@ -61,6 +63,7 @@ class PartFile {
     return absl::OkStatus();
   }
   absl::Status Sync() { return file_->Sync(); }
+  const std::string& path() const { return path_; }
   int64_t size() const { return size_; }
   std::string HexDigest() { return hash_.HexDigest(); }
 
@@ -71,8 +74,6 @@ class PartFile {
   Sha256 hash_;
   int64_t size_ = 0;
 };
-
-}  // namespace
 
 Downloader::Downloader(Connection& connection, FileSystem& files, TransferObserver observer)
     : connection_(connection), files_(files), observer_(std::move(observer)) {}
@@ -112,26 +113,11 @@ absl::Status Downloader::FetchPart(const v1::FileRef& ref, const std::string& pa
   PartFile file(files_, part);
   if (auto opened = file.Open(); !opened.ok()) return WriteError(opened, part);
   resumed = file.size() > 0;
-  v1::ReadBlobRequest request;
-  request.mutable_blob()->set_sha256(ref.sha256());
-  request.mutable_blob()->set_size_bytes(ref.size_bytes());
   Connection::Retry retry = connection_.NewRetry();
   while (file.size() < ref.size_bytes()) {
     const int64_t before = file.size();
-    request.set_offset(before);
-    const auto context = connection_.NewContext();
-    const auto reader = connection_.stub<v1::BlobService::Stub>().ReadBlob(context.get(), request);
-    v1::ReadBlobResponse chunk;
-    absl::Status written;
-    while (written.ok() && file.size() <= ref.size_bytes() && reader->Read(&chunk)) {
-      written = file.Append(chunk.data());
-      if (observer_) observer_({ref.path(), file.size(), ref.size_bytes()});
-    }
-    if (!written.ok()) context->TryCancel();
-    absl::Status end = connection_.StatusOf(reader->Finish());
-    if (!written.ok()) return WriteError(written, part);
+    const absl::Status end = ReadOnce(ref, file);
     if (file.size() > before) retry.Progressed();
-    if (end.ok() && file.size() < ref.size_bytes()) end = absl::UnavailableError("short stream");
     if (!end.ok() && !retry.WaitToRetry(end)) return end;
   }
   if (auto synced = file.Sync(); !synced.ok()) return WriteError(synced, part);
@@ -139,6 +125,29 @@ absl::Status Downloader::FetchPart(const v1::FileRef& ref, const std::string& pa
   files_.Remove(part).IgnoreError();
   return absl::DataLossError(
       absl::StrCat(ref.path(), ": the bytes that came do not have the digest ", ref.sha256()));
+}
+
+absl::Status Downloader::ReadOnce(const v1::FileRef& ref, PartFile& file) {
+  v1::ReadBlobRequest request;
+  request.mutable_blob()->set_sha256(ref.sha256());
+  request.mutable_blob()->set_size_bytes(ref.size_bytes());
+  request.set_offset(file.size());
+  const auto context = connection_.NewContext();
+  const auto reader = connection_.stub<v1::BlobService::Stub>().ReadBlob(context.get(), request);
+  v1::ReadBlobResponse chunk;
+  absl::Status written;
+  while (written.ok() && file.size() <= ref.size_bytes() && reader->Read(&chunk)) {
+    written = file.Append(chunk.data());
+    if (observer_) observer_({ref.path(), file.size(), ref.size_bytes()});
+  }
+  // Finish would wait for what is not read.
+  const bool too_long = file.size() > ref.size_bytes();
+  if (!written.ok() || too_long) context->TryCancel();
+  const absl::Status end = connection_.StatusOf(reader->Finish());
+  if (!written.ok()) return WriteError(written, file.path());
+  if (too_long) return absl::OkStatus();
+  if (end.ok() && file.size() < ref.size_bytes()) return absl::UnavailableError("short stream");
+  return end;
 }
 
 absl::Status Downloader::Publish(const std::vector<v1::FileRef>& wanted, const std::string& staging,

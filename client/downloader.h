@@ -25,8 +25,12 @@ class Downloader {
                         bool replace);
 
  private:
+  class PartFile;
+
   absl::Status FetchFile(const v1::FileRef& ref, const std::string& staging);
   absl::Status FetchPart(const v1::FileRef& ref, const std::string& part, bool& resumed);
+  // From where `file` ends; OK once it has all bytes, or too many.
+  absl::Status ReadOnce(const v1::FileRef& ref, PartFile& file);
   absl::Status Publish(const std::vector<v1::FileRef>& wanted, const std::string& staging,
                        const std::string& folder);
 

@@ -4,12 +4,9 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/errors.h"
@@ -32,31 +29,20 @@ std::string CanonicalBytes(const v1::CreateJobRequest& request) {
   return bytes;
 }
 
-// The file may have been removed by its owner between our open and our lock.
-bool IsStillThere(int fd) {
+std::string LockOf(const std::string& path) { return absl::StrCat(path, ".lock"); }
+
+// Its owner may have removed the file between our open and our lock.
+bool IsStillThere(const FileLock& lock) {
   struct stat info;
-  return fstat(fd, &info) == 0 && info.st_nlink > 0;
-}
-
-std::string StoredId(int fd) {
-  std::string id(kUuidLength, '\0');
-  const ssize_t got = pread(fd, id.data(), id.size(), 0);
-  return got == static_cast<ssize_t>(kUuidLength) && absl::ascii_isxdigit(id[0]) ? id : "";
-}
-
-absl::Status StoreId(int fd, const std::string& id) {
-  const ssize_t put = pwrite(fd, id.data(), id.size(), 0);
-  if (put != static_cast<ssize_t>(id.size()) || fdatasync(fd) != 0) {
-    return ErrnoStatus(errno, "remembering the request");
-  }
-  return absl::OkStatus();
+  return fstat(lock.fd(), &info) == 0 && info.st_nlink > 0;
 }
 
 }  // namespace
 
 void RequestJournal::Pending::Answered() {
   if (lock_ == nullptr) return;
-  unlink(path_.c_str());
+  files_->Remove(path_).IgnoreError();
+  files_->Remove(LockOf(path_)).IgnoreError();
   lock_.reset();
 }
 
@@ -77,16 +63,19 @@ absl::StatusOr<RequestJournal::Pending> RequestJournal::Begin(const std::string&
 // FAILED_PRECONDITION: another process holds it.
 absl::StatusOr<RequestJournal::Pending> RequestJournal::Take(const std::string& path) {
   Pending pending;
+  pending.files_ = &files_;
   pending.path_ = path;
   do {
-    ATTUNE_ASSIGN_OR_RETURN(pending.lock_, FileLock::Acquire(path));
-  } while (!IsStillThere(pending.lock_->fd()));
-  pending.request_id_ = StoredId(pending.lock_->fd());
-  pending.repeated_ = !pending.request_id_.empty();
-  if (pending.repeated_) return pending;
+    ATTUNE_ASSIGN_OR_RETURN(pending.lock_, FileLock::Acquire(LockOf(path)));
+  } while (!IsStillThere(*pending.lock_));
+  const auto stored = files_.ReadFile(path, kUuidLength);
+  pending.repeated_ = stored.ok() && stored->size() == kUuidLength;
+  if (pending.repeated_) {
+    pending.request_id_ = *stored;
+    return pending;
+  }
   pending.request_id_ = rng_.Uuid();
-  ATTUNE_RETURN_IF_ERROR(StoreId(pending.lock_->fd(), pending.request_id_));
-  ATTUNE_RETURN_IF_ERROR(files_.SyncDir(folder_));
+  ATTUNE_RETURN_IF_ERROR(files_.WriteFileAtomically(path, pending.request_id_));
   return pending;
 }
 

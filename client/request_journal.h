@@ -3,8 +3,8 @@
 // after a crash or a kill gets the job that the first one may have made, instead of a second one.
 //
 // One file for each pending request in `folder`, named by the digest of the server's address and
-// the request's body, holding the id, and locked while a process waits for the answer: two commands
-// that run at the same time are two jobs, even when they say the same.
+// the request's body, holding the id. Beside it a lock file, held while a process waits for the
+// answer: two commands that run at the same time are two jobs, even when they say the same.
 #pragma once
 
 #include <memory>
@@ -29,6 +29,7 @@ class RequestJournal {
 
    private:
     friend class RequestJournal;
+    FileSystem* files_ = nullptr;
     std::string path_;
     std::string request_id_;
     bool repeated_ = false;

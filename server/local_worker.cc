@@ -5,10 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <optional>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/backoff.h"
 #include "base/logging.h"
@@ -28,7 +26,7 @@ struct LocalWorker::Impl : std::enable_shared_from_this<Impl> {
 
   std::string LockPath() const { return JoinPath(options.work_dir, "lock"); }
 
-  bool Runs() const { return !FileLock::Acquire(LockPath()).ok(); }
+  bool Runs() const { return FileLock::Holder(LockPath()) != 0; }
 
   void Post(void (Impl::*step)(), absl::Duration delay = absl::ZeroDuration()) {
     executor.PostAfter(delay, [self = shared_from_this(), step] { ((*self).*step)(); });
@@ -74,7 +72,7 @@ struct LocalWorker::Impl : std::enable_shared_from_this<Impl> {
     stopping = true;
     if (child) {
       (void)child->Kill(SIGTERM);
-    } else if (Runs()) {
+    } else {
       KillAdopted();
     }
     AwaitStop();
@@ -89,18 +87,15 @@ struct LocalWorker::Impl : std::enable_shared_from_this<Impl> {
     Post(&Impl::AwaitStop, kStopCheck);
   }
 
-  // The lock is held, so the pid in the file is of a living worker: its owner writes it before
-  // anything else and nobody else may.
+  // The holder is asked again once the pidfd is open, so that a reused pid is never hit.
   void KillAdopted() {
-    absl::StatusOr<std::string> text = files.ReadFile(LockPath(), 64);
-    pid_t pid = 0;
-    if (!text.ok() || !absl::SimpleAtoi(*text, &pid) || pid <= 1) {
-      LogWarning("the local worker's lock names no process; it is left running");
-      return;
-    }
+    const pid_t pid = FileLock::Holder(LockPath());
+    if (pid <= 1) return;
     const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     if (pidfd < 0) return;
-    if (Runs()) syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, nullptr, 0);
+    if (FileLock::Holder(LockPath()) == pid) {
+      syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, nullptr, 0);
+    }
     close(pidfd);
   }
 

@@ -158,7 +158,7 @@ absl::Status Server::Parts::Open() {
                      [this](Transaction& t, std::string_view key, const CheckRecord& check) {
                        return lifecycle->ApplyCheck(t, key, check);
                      });
-  sessions->Start();
+  ATTUNE_RETURN_IF_ERROR(sessions->Start());
   inspection->Start();
   return scheduler->Start();
 }

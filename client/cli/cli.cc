@@ -24,10 +24,14 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& options) {
       ->check(CLI::IsMember(OutputFormatNames()));
   app.add_flag("--debug", options.debug, "Print the raw status of errors");
   // Command lines are world-readable.
-  app.add_option("--token")->group("")->check([](const std::string&) {
-    return std::string(
-        "a secret must not stand on a command line; use --token-file or ATTUNE_TOKEN");
-  });
+  app.add_option_function<std::string>(
+         "--token",
+         [](const std::string&) {
+           throw CLI::ValidationError(
+               "--token",
+               "a secret must not stand on a command line; use --token-file or ATTUNE_TOKEN");
+         })
+      ->group("");
 }
 
 void AddCommands(CLI::App& app, Command& chosen) {

@@ -13,8 +13,7 @@
 #include "client/cli/paging.h"
 #include "client/input_publisher.h"
 #include "client/text/error_text.h"
-#include "client/text/job_text.h"
-#include "client/text/words.h"
+#include "client/text/report_text.h"
 
 namespace attune {
 namespace {
@@ -67,8 +66,7 @@ absl::StatusOr<int> RunCheck(const std::string& argument, Session& session) {
   InputPublisher publisher(*connection, session.surroundings().files);
   ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset dataset, publisher.AwaitDataset(name));
   if (session.format() == OutputFormat::kTable) {
-    session.out() << name << " " << v1::Dataset::State_Name(dataset.state()) << "\n"
-                  << Printable(dataset.report_json(), /*multiline=*/true) << "\n";
+    session.out() << DatasetReportText(dataset);
   } else {
     session.out() << ToOutput(dataset, session.format());
   }

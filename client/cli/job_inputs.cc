@@ -7,7 +7,7 @@
 #include "base/errors.h"
 #include "client/cli/names.h"
 #include "client/client_errors.h"
-#include "client/text/job_text.h"
+#include "client/text/report_text.h"
 #include "client/text/words.h"
 
 namespace attune {

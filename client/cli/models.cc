@@ -12,7 +12,7 @@
 #include "client/cli/paging.h"
 #include "client/input_publisher.h"
 #include "client/text/error_text.h"
-#include "client/text/job_text.h"
+#include "client/text/report_text.h"
 
 namespace attune {
 namespace {

@@ -2,7 +2,6 @@
 #include "client/text/job_text.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -11,14 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "client/text/words.h"
 #include "google/protobuf/util/time_util.h"
-#include "nlohmann/json.hpp"
 
 namespace attune {
 namespace {
-
-using Json = nlohmann::json;
-
-constexpr size_t kMaxProblemLines = 20;
 
 std::optional<double> Metric(const v1::Evaluation& evaluation, const std::string& name) {
   const auto found = evaluation.metrics().find(name);
@@ -94,54 +88,6 @@ std::string TestLine(const v1::Job& job) {
   return absl::StrCat(line, "\n");
 }
 
-std::string StringAt(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-int64_t IntAt(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
-}
-
-std::string ProblemLine(const Json& problem, const std::string& file) {
-  std::string line = Printable(StringAt(problem, "where"));
-  if (line.empty()) line = Printable(file);
-  if (const int64_t number = IntAt(problem, "line"); number > 0) {
-    absl::StrAppend(&line, ":", number);
-    if (const int64_t column = IntAt(problem, "column"); column > 0) {
-      absl::StrAppend(&line, ":", column);
-    }
-  }
-  absl::StrAppend(&line, ": ", Printable(StringAt(problem, "message")));
-  if (const std::string remedy = StringAt(problem, "remedy"); !remedy.empty()) {
-    absl::StrAppend(&line, "\n  try: ", Printable(remedy));
-  }
-  return line + "\n";
-}
-
-// The report's "problems"; where there is none, the message in words.
-std::string ReportLines(const std::string& report_json, const std::string& file,
-                        const std::string& message) {
-  const Json report = Json::parse(report_json, nullptr, /*allow_exceptions=*/false);
-  const auto problems = report.is_object() ? report.find("problems") : report.end();
-  if (!report.is_object() || problems == report.end() || !problems->is_array() ||
-      problems->empty()) {
-    return absl::StrCat(Printable(message, /*multiline=*/true), "\n");
-  }
-  std::string lines;
-  const size_t shown = std::min(problems->size(), kMaxProblemLines);
-  for (size_t i = 0; i < shown; ++i) {
-    if ((*problems)[i].is_object()) lines += ProblemLine((*problems)[i], file);
-  }
-  const int64_t count =
-      std::max<int64_t>(IntAt(report, "problem_count"), static_cast<int64_t>(problems->size()));
-  if (count > static_cast<int64_t>(shown)) {
-    absl::StrAppend(&lines, "and ", CountText(count - static_cast<int64_t>(shown)), " more\n");
-  }
-  return lines;
-}
-
 }  // namespace
 
 std::string StateName(v1::Job::State state) {
@@ -193,14 +139,6 @@ std::string Summary(const v1::Job& job, const Terminal& terminal) {
   text += TestLine(job);
   if (!job.output_model().empty()) absl::StrAppend(&text, "  model    ", job.output_model(), "\n");
   return text;
-}
-
-std::string ProblemLines(const v1::Dataset& dataset) {
-  return ReportLines(dataset.report_json(), dataset.file().path(), dataset.error_message());
-}
-
-std::string ProblemLines(const v1::Model& model) {
-  return ReportLines(model.report_json(), model.name(), model.error_message());
 }
 
 std::string MetricsText(const v1::Evaluation& evaluation) {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Jobs, their events and checked inputs in words. Pure. All text is printable.
+// Jobs and their events in words. Pure. All text is printable.
 #pragma once
 
 #include <string>
 
-#include "attune/v1/dataset.pb.h"
 #include "attune/v1/event.pb.h"
 #include "attune/v1/job.pb.h"
-#include "attune/v1/model.pb.h"
 #include "client/text/terminal.h"
 
 namespace attune {
@@ -23,10 +21,6 @@ std::string EventLine(const v1::JobEvent& event, const Terminal& terminal);
 
 // The end of a job, several lines.
 std::string Summary(const v1::Job& job, const Terminal& terminal);
-
-// What the check found wrong, one problem a line with its place and remedy: "reviews.csv:7:3: …".
-std::string ProblemLines(const v1::Dataset& dataset);
-std::string ProblemLines(const v1::Model& model);
 
 // "accuracy 0.812, macro F1 0.811, loss 0.412".
 std::string MetricsText(const v1::Evaluation& evaluation);

@@ -27,7 +27,7 @@ absl::Status LimitThisProcess(const ProcessLimits& limits) {
                       {RLIMIT_CPU, limits.cpu_seconds},
                       {RLIMIT_NOFILE, limits.open_files},
                       {RLIMIT_CORE, 0},
-                      {RLIMIT_FSIZE, 0}};
+                      {RLIMIT_FSIZE, limits.written_file_bytes}};
   for (const Row& row : rows) {
     if (row.resource == RLIMIT_AS && kSanitized) continue;
     const auto value = static_cast<rlim_t>(row.value);

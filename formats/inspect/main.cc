@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // attune-inspect: looks at files that users hand in, in a process of its own with limits of its
 // own.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <iostream>
 #include <iterator>
 
@@ -13,6 +16,7 @@
 namespace attune {
 namespace {
 
+constexpr int64_t kMaxReportBytes = 16 << 20;
 constexpr int kDone = 0, kFailed = 1, kWrongUse = 2, kHasProblems = 6;
 
 int Fail(const absl::Status& status, int code) {
@@ -20,8 +24,14 @@ int Fail(const absl::Status& status, int code) {
   return code;
 }
 
+bool StdoutIsFile() {
+  struct stat info = {};
+  return fstat(STDOUT_FILENO, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 int Run(const CommandLine& line) {
   ProcessLimits limits;
+  if (StdoutIsFile()) limits.written_file_bytes = kMaxReportBytes;
   if (!absl::SimpleAtoi(line.Flag("cpu-limit", "120"), &limits.cpu_seconds) ||
       limits.cpu_seconds < 1) {
     return Fail(absl::InvalidArgumentError("--cpu-limit must be a number of seconds"), kWrongUse);

@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "attune/v1/file.pb.h"
@@ -26,11 +28,12 @@ class BlobStore {
  public:
   struct Options {
     std::string dir;
-    int64_t reserve_bytes = 64 << 20; /* kept free on the disk */
+    int64_t reserve_bytes = 64 << 20;  // kept free on the disk
   };
   BlobStore(Options options, Store& store, FileSystem& files, Executor& disk);
 
-  // Makes the folders; drops uploads older than a day. Once, before anything else.
+  // Makes the folders; drops uploads that nobody went on with since the day before
+  // yesterday. Once, before anything else.
   absl::Status Init();
 
   // True when the bytes are there (a point read).
@@ -67,13 +70,23 @@ class BlobStore {
   std::string PathOf(std::string_view sha256) const;
 
  private:
-  friend class UploadImpl;
+  friend class UploadWork;  // upload.h
+  std::string UploadDir(int64_t day) const;
+  int64_t Today() const;
+  std::optional<std::string> FindPart(std::string_view sha256) const;
+  absl::StatusOr<std::string> PreparePart(std::string_view sha256, int64_t size_bytes);
+  absl::StatusOr<std::unique_ptr<Upload>> OpenUpload(std::string_view sha256, int64_t size_bytes,
+                                                     int64_t offset);
+  void EndUpload(std::string_view sha256);
+  absl::Status CheckSpace(int64_t bytes) const;
+  absl::Status LinkInto(const std::string& dir, const v1::FileRef& file) const;
+
   Options options_;
   Store& store_;
   FileSystem& files_;
   Executor& disk_;
   mutable absl::Mutex mutex_;
-  absl::flat_hash_map<std::string, bool> writing_ ABSL_GUARDED_BY(mutex_);  // open uploads
+  absl::flat_hash_set<std::string> writing_ ABSL_GUARDED_BY(mutex_);  // open uploads
 };
 
 }  // namespace attune

@@ -10,7 +10,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "attune/v1/job.pb.h"
 #include "base/executor.h"
 #include "base/file_system.h"
@@ -22,15 +25,19 @@
 namespace attune {
 
 // Runs the inspector on a JSON request; the callback gets the JSON report, or why there is none.
-// The simulator and tests provide their own.
+// `done` is called once, from any thread. The simulator and tests provide their own.
 class Inspector {
  public:
   virtual ~Inspector() = default;
   virtual void Run(std::string request_json,
                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) = 0;
 };
+
+// attune-inspect as a child process, killed after `time_limit`. `executor` is serial, and shut down
+// before the inspector is destroyed; `work_dir` is made, and is where the child runs.
 std::unique_ptr<Inspector> MakeProcessInspector(std::string binary, Spawner& spawner,
-                                                Executor& executor, std::string work_dir);
+                                                Executor& executor, std::string work_dir,
+                                                absl::Duration time_limit = absl::Seconds(120));
 
 class Inspection {
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few ways an attempt's row changes once it exists; shared by job_lifecycle, leases and the
-// applier of reports. Bodies of transactions; each writes the row, which wakes its worker's session.
+// applier of reports. Bodies of transactions; each writes the row, which wakes its worker's
+// session.
 #pragma once
 
 #include <cstdint>

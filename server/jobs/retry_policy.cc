@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kStalledEndsAllowed = 2;
 const BackoffOptions kRetryBackoff = {
-    .initial = absl::Seconds(5), .maximum = absl::Minutes(10), .multiplier = 2, .jitter = 0.2};
+    .initial = absl::Seconds(5), .maximum = kMaxRetryDelay, .multiplier = 2, .jitter = 0.2};
 
 }  // namespace
 
@@ -31,7 +31,7 @@ RetryDecision DecideRetry(const RetrySituation& situation, Rng& rng) {
   } else {
     decision.kind = RetryDecision::Kind::kRetry;
     decision.delay =
-        std::min(BackoffDelay(kRetryBackoff, decision.infra_ends - 1, rng), kRetryBackoff.maximum);
+        std::min(BackoffDelay(kRetryBackoff, decision.infra_ends - 1, rng), kMaxRetryDelay);
   }
   return decision;
 }

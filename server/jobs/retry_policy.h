@@ -8,6 +8,8 @@
 
 namespace attune {
 
+inline constexpr absl::Duration kMaxRetryDelay = absl::Minutes(10);
+
 // The job's counts before this end.
 struct RetrySituation {
   v1::Failed::FailureClass failure_class = v1::Failed::FAILURE_CLASS_UNSPECIFIED;

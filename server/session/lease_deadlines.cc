@@ -32,11 +32,15 @@ std::vector<int64_t> LeaseDeadlines::OfWorker(std::string_view worker_id) const 
   return fences;
 }
 
+void LeaseDeadlines::TellAgain(int64_t fence) {
+  if (LiveLease* lease = Find(fence)) lease->lapsed = lease->over_limit = false;
+}
+
 LeaseDeadlines::Due LeaseDeadlines::Tick(absl::Duration now) {
   Due due;
-  const absl::Duration late = now - last_tick_ - kTick;
-  if (late > kToleratedGap) {
-    for (auto& [fence, lease] : leases_) lease.deadline += late;
+  const absl::Duration since_last = now - last_tick_;
+  if (since_last > kTick + kToleratedGap) {
+    for (auto& [fence, lease] : leases_) lease.deadline += since_last;
   }
   last_tick_ = now;
   for (auto& [fence, lease] : leases_) {

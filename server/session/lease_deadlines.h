@@ -50,6 +50,8 @@ class LeaseDeadlines {
     std::vector<int64_t> over_limit;
   };
   Due Tick(absl::Duration now);
+  // What Tick named of it could not be written down: name it once more.
+  void TellAgain(int64_t fence);
 
  private:
   const absl::Duration ttl_;

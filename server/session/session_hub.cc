@@ -121,14 +121,15 @@ void SessionHub::OnGreeted(const SessionPtr& session, const absl::Status& status
   session->Welcome(store_.incarnation(), options_.lease_ttl, options_.heartbeat_interval);
   for (const v1::HeldAttempt& held : outcome.stale) session->SendStale(held);
   Refresh(session->worker_id());
-  for (const v1::HeldAttempt& held : session->hello().held()) {
-    deadlines_.Renew(held.fence(), SinceBoot());
-  }
+  std::vector<int64_t> held;
+  for (const v1::HeldAttempt& attempt : session->hello().held()) held.push_back(attempt.fence());
+  Renew(*session, held);
 }
 
 void SessionHub::OnHeartbeat(const SessionPtr& session, const v1::Heartbeat& heartbeat) {
   NoteHeartbeat(session->worker_id());
   HeartbeatChanges changes;
+  changes.dead = session->TakeGone(heartbeat);
   std::vector<int64_t> renewed;
   for (const v1::HeldAttempt& held : heartbeat.held()) {
     const LiveLease* lease = deadlines_.Find(held.fence());
@@ -139,47 +140,58 @@ void SessionHub::OnHeartbeat(const SessionPtr& session, const v1::Heartbeat& hea
     renewed.push_back(held.fence());
     if (lease->lapsed) changes.revived.push_back({lease->job_id, held.fence()});
     if (!held.running() && lease->slot_held) changes.dead.push_back(held.fence());
-    deadlines_.Renew(held.fence(), SinceBoot());
   }
   for (int64_t id : heartbeat.answered_directives()) {
     if (id > 0) changes.answered_directives.push_back(id);  // below 0: STOP(stale), not a row
   }
   changes.state_changed = heartbeat.draining() != session->draining();
   session->set_draining(heartbeat.draining());
-  if (changes.empty()) return session->SendRenewal(heartbeat.sequence(), renewed);
+  if (changes.empty()) {
+    return session->SendRenewal(heartbeat.sequence(), Renew(*session, renewed));
+  }
 
   const auto state = heartbeat.draining() ? v1::Worker::DRAINING : v1::Worker::ONLINE;
   Write(
       [&leases = leases_, session, changes, state, now = Now()](Transaction& transaction) {
         return WriteHeartbeat(transaction, leases, session->worker_id(), changes, state, now);
       },
-      [session, sequence = heartbeat.sequence(), renewed](SessionHub& self,
-                                                          const absl::Status& status) {
-        if (status.ok()) self.OnHeartbeatWritten(session, sequence, renewed);
+      [session, sequence = heartbeat.sequence(), renewed, dead = changes.dead](
+          SessionHub& self, const absl::Status& status) {
+        if (!status.ok()) return session->KeepRunning(dead);  // the next heartbeat tells it again
+        self.OnHeartbeatWritten(session, sequence, renewed);
       });
 }
 
-// A lease that had lapsed may have been given to another attempt before the write.
+// Only now is renewed what had lapsed; it may have been given to another attempt before the write.
 void SessionHub::OnHeartbeatWritten(const SessionPtr& session, int64_t sequence,
                                     const std::vector<int64_t>& renewed) {
   if (session->phase() != Phase::kOpen) return;
   Refresh(session->worker_id());
-  std::vector<int64_t> current;
-  for (int64_t fence : renewed) {
-    if (deadlines_.Find(fence) != nullptr) current.push_back(fence);
+  session->SendRenewal(sequence, Renew(*session, renewed));
+}
+
+// Those of the fences that are live leases of this worker: they now have a full TTL.
+std::vector<int64_t> SessionHub::Renew(const WorkerSession& session,
+                                       const std::vector<int64_t>& fences) {
+  std::vector<int64_t> renewed;
+  for (int64_t fence : fences) {
+    const LiveLease* lease = deadlines_.Find(fence);
+    if (lease == nullptr || lease->worker_id != session.worker_id()) continue;
+    deadlines_.Renew(fence, SinceBoot());
+    renewed.push_back(fence);
   }
-  session->SendRenewal(sequence, current);
+  return renewed;
 }
 
 void SessionHub::OnReport(int64_t fence) {
   const LiveLease* lease = deadlines_.Find(fence);
   if (lease == nullptr) return;
-  const bool lapsed = lease->lapsed;
-  deadlines_.Renew(fence, SinceBoot());
-  if (!lapsed) return;
-  Write([&leases = leases_, fence, job_id = lease->job_id](Transaction& transaction) {
-    return leases.Revive(transaction, fence, job_id);
-  });
+  if (!lease->lapsed) return deadlines_.Renew(fence, SinceBoot());
+  Write([&leases = leases_, fence, job_id = lease->job_id](
+            Transaction& transaction) { return leases.Revive(transaction, fence, job_id); },
+        [fence](SessionHub& self, const absl::Status& status) {
+          if (status.ok()) self.deadlines_.Renew(fence, self.SinceBoot());
+        });
 }
 
 void SessionHub::OnClosed(const SessionPtr& session) {
@@ -287,15 +299,21 @@ void SessionHub::Tick() {
   for (int64_t fence : due.lapsed) {
     const LiveLease& lease = *deadlines_.Find(fence);
     LogWarning("a lease lapsed", {{"job", lease.job_id}, {"worker", lease.worker_id}});
-    Write([&leases = leases_, fence, job_id = lease.job_id](Transaction& transaction) {
-      return leases.Lapse(transaction, fence, job_id);
-    });
+    Write([&leases = leases_, fence, job_id = lease.job_id](
+              Transaction& transaction) { return leases.Lapse(transaction, fence, job_id); },
+          [fence](SessionHub& self, const absl::Status& status) {
+            if (!status.ok()) self.deadlines_.TellAgain(fence);
+          });
   }
   for (int64_t fence : due.over_limit) {
-    Write([&leases = leases_, fence,
-           job_id = deadlines_.Find(fence)->job_id](Transaction& transaction) {
-      return leases.StopForTimeLimit(transaction, fence, job_id);
-    });
+    Write(
+        [&leases = leases_, fence,
+         job_id = deadlines_.Find(fence)->job_id](Transaction& transaction) {
+          return leases.StopForTimeLimit(transaction, fence, job_id);
+        },
+        [fence](SessionHub& self, const absl::Status& status) {
+          if (!status.ok()) self.deadlines_.TellAgain(fence);
+        });
   }
   ArmTick();
 }

@@ -92,6 +92,7 @@ class SessionHub : public std::enable_shared_from_this<SessionHub> {
   void OnHeartbeat(const SessionPtr& session, const v1::Heartbeat& heartbeat);
   void OnHeartbeatWritten(const SessionPtr& session, int64_t sequence,
                           const std::vector<int64_t>& renewed);
+  std::vector<int64_t> Renew(const WorkerSession& session, const std::vector<int64_t>& fences);
   void NoteHeartbeat(const std::string& worker_id);
 
   void OnWorkerTopic(const std::string& worker_id);

@@ -11,20 +11,23 @@ namespace {
 // Hands everything over to the hub's executor, in order.
 class Connection final : public SessionHandle {
  public:
-  Connection(std::shared_ptr<SessionHub> hub, std::shared_ptr<WorkerSession> session)
+  Connection(std::weak_ptr<SessionHub> hub, std::shared_ptr<WorkerSession> session)
       : hub_(std::move(hub)), session_(std::move(session)) {}
 
   void OnMessage(v1::WorkerMessage message) override {
-    hub_->Post([session = session_, message = std::move(message)](SessionHub& hub) mutable {
-      hub.OnMessage(session, std::move(message));
+    auto hub = hub_.lock();
+    if (!hub) return;
+    hub->Post([session = session_, message = std::move(message)](SessionHub& self) mutable {
+      self.OnMessage(session, std::move(message));
     });
   }
   void OnClosed() override {
-    hub_->Post([session = session_](SessionHub& hub) { hub.OnClosed(session); });
+    auto hub = hub_.lock();
+    if (hub) hub->Post([session = session_](SessionHub& self) { self.OnClosed(session); });
   }
 
  private:
-  const std::shared_ptr<SessionHub> hub_;  // shared: a connection may end after the registry
+  const std::weak_ptr<SessionHub> hub_;  // a connection may end after the registry
   const std::shared_ptr<WorkerSession> session_;
 };
 

@@ -22,6 +22,8 @@
 
 namespace attune {
 
+class SessionHub;  // server/session/session_hub.h: the inside
+
 struct SessionOptions {
   absl::Duration lease_ttl = absl::Seconds(15);
   absl::Duration heartbeat_interval = absl::Seconds(5);
@@ -63,7 +65,7 @@ class SessionRegistry {
   std::map<std::string, absl::Time> LastHeartbeats() const;
 
  private:
-  std::shared_ptr<class SessionHub> hub_;  // shared with connections, which may outlive this
+  std::shared_ptr<SessionHub> hub_;  // shared only so that late callbacks see its end
 };
 
 }  // namespace attune

@@ -32,7 +32,7 @@ struct HeartbeatChanges {
     int64_t fence = 0;
   };
   std::vector<Attempt> revived;  // had lapsed
-  std::vector<int64_t> dead;     // fences whose trainer ended; reports are still to come
+  std::vector<int64_t> dead;     // fences whose trainer ended; reports may still come
   std::vector<int64_t> answered_directives;
   bool state_changed = false;  // draining or not
   bool empty() const {

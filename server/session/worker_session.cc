@@ -12,7 +12,20 @@ void WorkerSession::Greet(v1::Hello hello) {
   phase_ = Phase::kGreeting;
   hello_ = std::move(hello);
   draining_ = hello_.draining();
-  for (const v1::HeldAttempt& held : hello_.held()) leased_.insert(held.fence());
+  for (const v1::HeldAttempt& held : hello_.held()) {
+    leased_.insert(held.fence());
+    if (held.running()) running_.insert(held.fence());
+  }
+}
+
+std::vector<int64_t> WorkerSession::TakeGone(const v1::Heartbeat& heartbeat) {
+  std::set<int64_t> gone = std::move(running_);
+  running_.clear();
+  for (const v1::HeldAttempt& held : heartbeat.held()) {
+    if (held.running()) running_.insert(held.fence());
+    gone.erase(held.fence());
+  }
+  return std::vector<int64_t>(gone.begin(), gone.end());
 }
 
 void WorkerSession::Welcome(const std::string& incarnation, absl::Duration ttl,

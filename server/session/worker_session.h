@@ -41,6 +41,13 @@ class WorkerSession {
   void Welcome(const std::string& incarnation, absl::Duration ttl, absl::Duration interval);
   void Close(absl::Status status);  // → kClosed; once
 
+  // What ran at the hello or heartbeat before and is not named now: its trainer is dead, and its
+  // reports, if there were any, are done with.
+  std::vector<int64_t> TakeGone(const v1::Heartbeat& heartbeat);
+  void KeepRunning(const std::vector<int64_t>& fences) {
+    running_.insert(fences.begin(), fences.end());
+  }
+
   bool NeedsLease(int64_t fence) const { return !leased_.contains(fence); }
   void SendLease(v1::Lease lease);
   void SendDirective(const AttemptRecord& attempt);  // unless it was sent in this session
@@ -55,6 +62,7 @@ class WorkerSession {
   bool draining_ = false;
   std::set<int64_t> leased_;   // fences
   std::set<int64_t> ordered_;  // directive ids
+  std::set<int64_t> running_;  // fences, as the worker said last
 };
 
 }  // namespace attune

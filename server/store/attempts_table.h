@@ -34,7 +34,9 @@ struct AttemptRecord {
 
 absl::StatusOr<int64_t> NextFence(Transaction& transaction);  // strictly rising, over restarts
 absl::StatusOr<int64_t> NextDirectiveId(Transaction& transaction);
+// Touches its worker's topic.
 absl::Status InsertAttempt(Transaction& transaction, const AttemptRecord& record);
+// Touches its worker's topic when state, slot or directive changed. NOT_FOUND.
 absl::Status PutAttempt(Transaction& transaction, const AttemptRecord& record);
 absl::StatusOr<AttemptRecord> GetAttempt(const Snapshot& snapshot, std::string_view job_id,
                                          int64_t attempt);  // NOT_FOUND

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of datasets, models and cached checks. CHECKING rows are written by rpc, their results by
-// inspection; models made by a job by jobs.
+// inspection; models made by a job by jobs. Insert and Put touch the topic of the row.
 #pragma once
 
 #include <cstdint>

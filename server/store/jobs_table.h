@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of jobs. Written by server/jobs only. Functions are pure SQL: no rule of a job is here.
+// Rows of jobs. Written by server/jobs only. Functions are pure SQL: no rule of a job is here. Each
+// change touches the job's topic (kJob); kQueue is the caller's to touch.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ struct JobRecord {
   int64_t number = 0;          // submit order; given by InsertJob
   std::string request_id;      // empty: none
   std::string request_digest;  // canonical digest of the create request
-  std::string check_key;       // what the VALIDATING report depends on (checks_table.h)
+  std::string check_key;       // what the VALIDATING report depends on (inputs_table.h)
   int64_t fence = 0;           // current one; 0: none (never granted, or retired)
   int64_t attempt = 0;         // newest attempt's number; 0: none
   int infra_ends = 0;          // since the start, without PREEMPTED and DRAINED

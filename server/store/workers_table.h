@@ -20,6 +20,7 @@ struct WorkerRecord {
   std::string id() const { return worker.name().substr(8); }  // after "workers/"
 };
 
+// Touches its topic, unless only last_heartbeat_time changed.
 absl::Status PutWorker(Transaction& transaction, const WorkerRecord& record);
 absl::StatusOr<WorkerRecord> GetWorker(const Snapshot& snapshot, std::string_view id);
 absl::StatusOr<std::vector<WorkerRecord>> ListWorkers(const Snapshot& snapshot);

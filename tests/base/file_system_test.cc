@@ -165,10 +165,12 @@ TEST_F(FileSystemTest, ALockIsHeldOnceAndFreedWithItsOwner) {
   auto lock = FileLock::Acquire(path);
   ASSERT_TRUE(lock.ok()) << lock.status();
   EXPECT_EQ(PermissionsOf("lock"), 0600);
+  EXPECT_EQ(FileLock::Holder(path), getpid());
   const absl::Status second = FileLock::Acquire(path).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(second)) << second;
   lock->reset();
   EXPECT_TRUE(FileLock::Acquire(path).ok());
+  EXPECT_EQ(FileLock::Holder(path), 0);
 }
 
 TEST(JoinPath, PutsOneSlashBetween) {

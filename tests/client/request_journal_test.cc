@@ -57,10 +57,15 @@ TEST_F(RequestJournalTest, GivesTwoCommandsAtTheSameTimeTwoJobs) {
   EXPECT_FALSE(second.repeated());
 }
 
-TEST_F(RequestJournalTest, IgnoresAnIdThatWasNotWrittenWhole) {
+TEST_F(RequestJournalTest, LeavesNothingBehindOnceAnswered) {
+  Begin().Answered();
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.Path("state/requests")));
+}
+
+TEST_F(RequestJournalTest, IgnoresAnIdThatIsDamaged) {
   const std::string first = Begin().request_id();
   for (const auto& entry : std::filesystem::directory_iterator(folder_.Path("state/requests"))) {
-    std::filesystem::resize_file(entry.path(), 10);
+    if (entry.file_size() == first.size()) std::filesystem::resize_file(entry.path(), 10);
   }
   const auto next = Begin();
   EXPECT_NE(next.request_id(), first);

@@ -57,6 +57,13 @@ void CrashDisk::Restart(Rng& rng) {
   ++generation_;
 }
 
+void CrashDisk::RestartIntact() {
+  absl::MutexLock lock(&mutex_);
+  stopped_ = false;
+  stop_at_ = -1;
+  ++generation_;
+}
+
 void CrashDisk::Tear(Inode& inode, Rng& rng) {
   const size_t shorter = std::min(inode.durable.size(), inode.now.size());
   const size_t longer = std::max(inode.durable.size(), inode.now.size());

@@ -41,6 +41,8 @@ class CrashDisk {
   // The same, once so many more writes, syncs and name changes were done.
   void StopAfter(int64_t operations);
   void Restart(Rng& rng);
+  // As Restart after the end of a process only: the disk has all that was written.
+  void RestartIntact();
   void Crash(Rng& rng) {
     Stop();
     Restart(rng);

@@ -66,8 +66,8 @@ absl::Status Agent::RecoverOne(const AttemptFolder& folder) {
   absl::StatusOr<std::unique_ptr<EventOutbox>> outbox =
       EventOutbox::Open(parts_.files, folder.outbox());
   if (outbox.ok()) {
-    LogInfo("found an attempt of an earlier agent", {{"job", (*outbox)->identity().job()},
-                                                     {"fence", Str((*outbox)->identity().fence())}});
+    LogInfo("found an attempt of an earlier agent",
+            {{"job", (*outbox)->identity().job()}, {"fence", Str((*outbox)->identity().fence())}});
     AddRunner(folder, *std::move(outbox), -1)
         .Conclude(FailedReport(
             v1::WORKER_LOST,
@@ -115,9 +115,8 @@ std::vector<v1::HeldAttempt> Agent::held() const {
 bool Agent::UnderDiskPressure() const {
   const absl::StatusOr<int64_t> free = parts_.files.FreeBytes(options_.work_dir);
   if (free.ok() && *free < options_.min_free_bytes) return true;
-  return std::any_of(attempts_.begin(), attempts_.end(), [](const auto& entry) {
-    return entry.second.runner->waiting_for_disk();
-  });
+  return std::any_of(attempts_.begin(), attempts_.end(),
+                     [](const auto& entry) { return entry.second.runner->waiting_for_disk(); });
 }
 
 void Agent::OnWelcome(const v1::Welcome& welcome) {
@@ -162,9 +161,8 @@ void Agent::OnLease(v1::Lease lease) {
 
 int Agent::FreeSlot() const {
   for (int slot = 0; slot < static_cast<int>(options_.slots.size()); ++slot) {
-    const bool used = std::any_of(attempts_.begin(), attempts_.end(), [slot](const auto& entry) {
-      return entry.second.slot == slot;
-    });
+    const bool used = std::any_of(attempts_.begin(), attempts_.end(),
+                                  [slot](const auto& entry) { return entry.second.slot == slot; });
     if (!used) return slot;
   }
   return -1;
@@ -181,8 +179,7 @@ void Agent::StartWaiting() {
 }
 
 void Agent::StartLease(v1::Lease lease, int slot) {
-  const AttemptFolder folder =
-      AttemptFolder::For(options_.work_dir, lease.job(), lease.fence());
+  const AttemptFolder folder = AttemptFolder::For(options_.work_dir, lease.job(), lease.fence());
   absl::StatusOr<std::unique_ptr<EventOutbox>> outbox =
       NewOutbox(folder, IdentityOf(lease.job(), lease.attempt(), lease.fence()));
   if (!outbox.ok()) {
@@ -213,8 +210,8 @@ LeaseRunner& Agent::AddRunner(const AttemptFolder& folder, std::unique_ptr<Event
                                    .on_done = [this, fence] { OnDone(fence); }};
   Attempt& attempt = attempts_[fence];
   attempt.slot = slot;
-  attempt.runner = std::make_unique<LeaseRunner>(parts_, options_.runner, folder,
-                                                 std::move(outbox), std::move(callbacks));
+  attempt.runner = std::make_unique<LeaseRunner>(parts_, options_.runner, folder, std::move(outbox),
+                                                 std::move(callbacks));
   return *attempt.runner;
 }
 
@@ -242,10 +239,9 @@ void Agent::OnDirective(const v1::Directive& directive) {
 void Agent::Obey(const v1::Directive& directive) {
   const auto found = attempts_.find(directive.fence());
   if (directive.has_stop()) {
-    LogInfo("told to stop", {{"job", directive.job()},
-                             {"cause", v1::StopCause_Name(directive.stop())}});
-    found != attempts_.end() ? found->second.runner->Stop(directive.stop())
-                             : StopAbsent(directive);
+    LogInfo("told to stop",
+            {{"job", directive.job()}, {"cause", v1::StopCause_Name(directive.stop())}});
+    found != attempts_.end() ? found->second.runner->Stop(directive.stop()) : StopAbsent(directive);
   } else if (found != attempts_.end()) {
     found->second.runner->WriteCheckpoint();
   }

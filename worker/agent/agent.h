@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The worker: takes leases from its server and runs each in a LeaseRunner; finds at its start what an
-// earlier agent left, proves it dead and reports it; drains.
+// The worker: takes leases from its server and runs each in a LeaseRunner; finds at its start what
+// an earlier agent left, proves it dead and reports it; drains.
 //
-// Slots: a lease starts when a slot's last trainer is proved dead, never before. STOP for an attempt
-// that is not here leaves a tombstone, so that its lease, should it still come, is ignored, and the
-// stop is reported, since nothing runs. Directives of one server incarnation are carried out once.
-// Without a server it trains on (DETACHED) up to detach_limit, then checkpoints and stops.
+// Slots: a lease starts when a slot's last trainer is proved dead, never before. STOP for an
+// attempt that is not here leaves a tombstone, so that its lease, should it still come, is ignored,
+// and the stop is reported, since nothing runs. Directives of one server incarnation are carried
+// out once. Without a server it trains on (DETACHED) up to detach_limit, then checkpoints and
+// stops.
 //
 // Everything runs on parts.executor (serial); Start and Drain must be called there.
 #pragma once
@@ -34,7 +35,7 @@ struct AgentOptions {
   v1::WorkerInventory inventory;
   std::vector<TrainerOptions> slots;  // one a slot; working_dir is set per attempt
   RunnerOptions runner;
-  SessionOptions session;
+  ServerSessionOptions session;
   absl::Duration detach_limit = absl::Hours(1);  // infinite on the server's own machine
   absl::Duration drain_limit = absl::Seconds(30);
   int64_t min_free_bytes = 256 << 20;  // less is reported as disk pressure
@@ -87,7 +88,7 @@ class Agent {
   void TellDrained();
   bool UnderDiskPressure() const;
 
-  Lane lane_;
+  SerialLane lane_;
   const RunnerParts parts_;
   const AgentOptions options_;
   ServerSession session_;
@@ -95,10 +96,10 @@ class Agent {
   std::deque<v1::Lease> waiting_;        // for a slot
   std::set<int64_t> ended_;              // fences that need no lease any more
   std::string incarnation_;
-  std::set<int64_t> obeyed_;              // directives of this incarnation
-  std::map<int64_t, int64_t> answered_;   // directive → heartbeat that told it; 0: none yet
-  uint64_t lapse_ = 0;                    // counts lapses, for the detach timer
-  std::function<void()> drained_;         // set: draining
+  std::set<int64_t> obeyed_;             // directives of this incarnation
+  std::map<int64_t, int64_t> answered_;  // directive → heartbeat that told it; 0: none yet
+  uint64_t lapse_ = 0;                   // counts lapses, for the detach timer
+  std::function<void()> drained_;        // set: draining
   bool told_drained_ = false;
 };
 

@@ -8,8 +8,7 @@
 
 namespace attune {
 
-AttemptFolder AttemptFolder::For(const std::string& work_dir, std::string_view job,
-                                 int64_t fence) {
+AttemptFolder AttemptFolder::For(const std::string& work_dir, std::string_view job, int64_t fence) {
   const absl::StatusOr<std::string> id = ParseResourceName("jobs", job);
   // A job's name comes over the network and becomes a folder's name.
   const std::string name = id.ok() ? *id : SlugFrom(job);
@@ -26,8 +25,7 @@ std::string AttemptFolder::outgoing_step(int64_t step) const {
 
 bool StaysInFolder(std::string_view path) {
   if (path.empty() || path.find('\0') != std::string_view::npos) return false;
-  for (absl::string_view part :
-       absl::StrSplit(absl::string_view(path.data(), path.size()), '/')) {
+  for (absl::string_view part : absl::StrSplit(absl::string_view(path.data(), path.size()), '/')) {
     if (part.empty() || part == "." || part == "..") return false;
   }
   return true;

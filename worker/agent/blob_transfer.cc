@@ -86,9 +86,8 @@ absl::Status DownloadBlob(v1::BlobService::StubInterface& stub, grpc::ClientCont
   absl::Status status;
   if (part.size() < file.size_bytes()) status = ReadRest(stub, context, file, part);
   if (status.ok()) {
-    status = part.size() == file.size_bytes() && part.HexDigest() == file.sha256()
-                 ? part.Sync()
-                 : Mismatch(file);
+    status = part.size() == file.size_bytes() && part.HexDigest() == file.sha256() ? part.Sync()
+                                                                                   : Mismatch(file);
   }
   if (!status.ok()) {
     // What a cut call left is gone on with; what is wrong is not.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One blob over a BlobService stub, blocking, resumed where it was cut. Contexts carry credentials and
-// can be cancelled from another thread.
+// One blob over a BlobService stub, blocking, resumed where it was cut. Contexts carry credentials
+// and can be cancelled from another thread.
 #pragma once
 
 #include <grpcpp/client_context.h>

@@ -47,8 +47,7 @@ int64_t MemoryBytes() {
   if (!absl::SimpleAtoi(value.substr(0, value.find(' ')), &kibibytes)) return 0;
   int64_t bytes = kibibytes << 10;
   // A container's limit, where there is one; the file holds "max" otherwise.
-  const absl::StatusOr<std::string> limit =
-      PosixFileSystem().ReadFile("/sys/fs/cgroup/memory.max");
+  const absl::StatusOr<std::string> limit = PosixFileSystem().ReadFile("/sys/fs/cgroup/memory.max");
   int64_t limit_bytes = 0;
   if (limit.ok() && absl::SimpleAtoi(absl::StripAsciiWhitespace(*limit), &limit_bytes)) {
     bytes = std::min(bytes, limit_bytes);
@@ -129,13 +128,10 @@ absl::StatusOr<TrainerInventory> ParseTrainerInventory(const std::string& json) 
     return absl::InvalidArgumentError("the trainer's --inventory did not print a JSON object");
   }
   TrainerInventory inventory;
-  const auto text = [&object](const char* key, std::string otherwise) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : otherwise;
-  };
-  inventory.torch_version = text("torch_version", "");
-  inventory.device_type = text("device_type", "cpu");
-  inventory.model_families = Strings(object, "model_families");
+  const nlohmann::json version = object.value("torch_version", nlohmann::json());
+  if (version.is_string()) inventory.torch_version = version.get<std::string>();
+  inventory.device_type = object.value("cuda", nlohmann::json()) == true ? "cuda" : "cpu";
+  inventory.model_families = Strings(object, "families");
   inventory.tasks = Strings(object, "tasks");
   return inventory;
 }

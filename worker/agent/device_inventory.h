@@ -16,7 +16,8 @@ struct Machine {
   std::string hostname;
   std::string cpu_model;
   std::string boot_id;
-  std::vector<int> cpus;  // that this process may use (sched_getaffinity: cgroups and taskset count)
+  std::vector<int>
+      cpus;  // that this process may use (sched_getaffinity: cgroups and taskset count)
   int64_t memory_bytes = 0;
 };
 absl::StatusOr<Machine> DetectMachine();
@@ -26,8 +27,8 @@ absl::StatusOr<Machine> DetectMachine();
 absl::StatusOr<std::vector<TrainerOptions>> SplitIntoSlots(const Machine& machine, int slots,
                                                            int threads);
 
-// What `attune-trainer --inventory` prints: {"torch_version": "2.13.0", "device_type": "cpu",
-// "model_families": ["bert"], "tasks": ["text_classification"]}. Unknown keys are ignored.
+// What `attune-trainer --inventory` prints: {"torch_version": "2.13.0", "cuda": false,
+// "families": ["bert"], "tasks": ["text_classification"]}. Unknown keys are ignored.
 struct TrainerInventory {
   std::string torch_version;
   std::string device_type = "cpu";

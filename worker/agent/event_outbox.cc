@@ -87,7 +87,8 @@ size_t EventOutbox::Replay(const std::string& bytes, bool& has_identity) {
   std::string_view rest = bytes;
   while (rest.size() >= kHeaderBytes) {
     const uint64_t length = GetNumber(rest, 4);
-    if (length < kBodyBytes || length > kMaxRecordBytes || length > rest.size() - kHeaderBytes) break;
+    if (length < kBodyBytes || length > kMaxRecordBytes || length > rest.size() - kHeaderBytes)
+      break;
     const std::string_view body = rest.substr(kHeaderBytes, length);
     if (Crc32(body) != GetNumber(rest.substr(4), 4)) break;
     const char kind = body[0];
@@ -148,6 +149,15 @@ absl::Status EventOutbox::Flush() {
   }
   ATTUNE_RETURN_IF_ERROR(AppendToFile(bytes, sync));
   in_file_ = end_index();
+  if (sync) synced_ = in_file_;
+  return absl::OkStatus();
+}
+
+absl::Status EventOutbox::Sync() {
+  if (synced_ >= in_file_) return absl::OkStatus();
+  if (damaged_) return Rewrite();
+  ATTUNE_RETURN_IF_ERROR(AppendToFile("", true));
+  synced_ = in_file_;
   return absl::OkStatus();
 }
 
@@ -177,7 +187,7 @@ absl::Status EventOutbox::Rewrite() {
   ATTUNE_RETURN_IF_ERROR(files_.WriteFileAtomically(path_, bytes));
   file_.reset();  // it is the file that was replaced
   file_bytes_ = static_cast<int64_t>(bytes.size());
-  in_file_ = end_index();
+  in_file_ = synced_ = end_index();
   damaged_ = false;
   return absl::OkStatus();
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reports of one attempt that the server has not acknowledged yet, on disk, so that they outlive
-// the agent. Indexes count from 0 and are dense; a report keeps its index for ever.
+// The reports of one attempt that the server has not acknowledged yet, on disk, so that they
+// outlive the agent. Indexes count from 0 and are dense; a report keeps its index for ever.
 //
 // The file is a log of records: u32 length, u32 CRC-32 of the body, body; the body is a kind, a u64
 // index and a payload. Kinds: H identity (first), R report, A "all below index are acknowledged".
 // Numbers are little-endian. A torn tail is dropped at Open. A report is offered for sending only
 // once it is in the file: an agent killed between the two must not give its index to another one.
 //
-// Step metrics are not fsynced, and when the outbox is crowded (a long time without a server) only
-// the latest waits, without an index yet. Everything else is fsynced before it is offered.
+// Step metrics are fsynced late, by Sync, which comes before they are sent (a power cut must not give
+// their indexes to other reports) and before a checkpoint is kept (it covers their steps). When the
+// outbox is crowded (a long time without a server) only the latest waits, without an index yet.
+// Everything else is fsynced at once.
 //
 // Lives on the agent's executor; not thread-safe.
 #pragma once
@@ -29,9 +31,9 @@
 namespace attune {
 
 struct OutboxOptions {
-  size_t crowded_reports = 4096;      // above either, step metrics coalesce
+  size_t crowded_reports = 4096;  // above either, step metrics coalesce
   int64_t crowded_bytes = 4 << 20;
-  int64_t trim_bytes = 256 << 10;     // acknowledged bytes the file may carry before a rewrite
+  int64_t trim_bytes = 256 << 10;  // acknowledged bytes the file may carry before a rewrite
 };
 
 class EventOutbox {
@@ -51,6 +53,8 @@ class EventOutbox {
   absl::Status Append(v1::AttemptReport report);
   absl::Status Flush();
   bool flushed() const { return in_file_ == end_index(); }
+  // What is in the file outlives a power cut from here on.
+  absl::Status Sync();
 
   // Reports [from, …) that are in the file, as many as fit.
   std::vector<v1::AttemptReport> Batch(int64_t from, size_t max_reports, int64_t max_bytes) const;
@@ -88,10 +92,11 @@ class EventOutbox {
   std::unique_ptr<File> file_;
   std::deque<Report> reports_;  // [first_index_, end_index())
   int64_t first_index_ = 0;
-  int64_t in_file_ = 0;      // reports below are in the file
-  int64_t live_bytes_ = 0;   // of reports_
+  int64_t in_file_ = 0;     // reports below are in the file
+  int64_t synced_ = 0;  // and these outlive a power cut
+  int64_t live_bytes_ = 0;  // of reports_
   int64_t file_bytes_ = 0;
-  bool damaged_ = false;     // a write failed: the file must be written anew before it grows
+  bool damaged_ = false;  // a write failed: the file must be written anew before it grows
   bool has_final_ = false;
   std::optional<v1::AttemptReport> held_metrics_;
 };

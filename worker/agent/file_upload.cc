@@ -10,8 +10,7 @@
 namespace attune {
 
 FileUpload::FileUpload(Executor& executor, Transport& transport, Rng& rng, std::string folder,
-                       const std::vector<FileEntry>& files,
-                       std::function<void(absl::Status)> done)
+                       const std::vector<FileEntry>& files, std::function<void(absl::Status)> done)
     : lane_(executor),
       transport_(transport),
       folder_(std::move(folder)),

@@ -15,7 +15,7 @@
 #include "base/backoff.h"
 #include "base/rng.h"
 #include "base/trainer_protocol.h"
-#include "worker/agent/lane.h"
+#include "worker/agent/serial_lane.h"
 #include "worker/agent/transport.h"
 
 namespace attune {
@@ -34,7 +34,7 @@ class FileUpload {
   void OnSent(const absl::Status& status);
   void FailOrRetry(const absl::Status& status);
 
-  Lane lane_;
+  SerialLane lane_;
   Transport& transport_;
   const std::string folder_;
   std::vector<v1::FileRef> files_;

@@ -39,12 +39,52 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
-// The stream itself; alive until OnDone, which gRPC calls last.
-class SessionReactor final : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::SchedulerMessage> {
+// A call's context while the call is under way, so that ShutDown can cancel and await it.
+class CallRegistry {
  public:
-  SessionReactor(std::unique_ptr<grpc::ClientContext> context, Transport::OnMessage on_message,
-                 Transport::OnStatus on_closed)
+  class Entry {
+   public:
+    Entry(CallRegistry& registry, grpc::ClientContext& context)
+        : registry_(registry), context_(context) {
+      absl::MutexLock lock(&registry_.mutex_);
+      registry_.running_.insert(&context_);
+      if (registry_.shut_down_) context_.TryCancel();
+    }
+    ~Entry() {
+      absl::MutexLock lock(&registry_.mutex_);
+      registry_.running_.erase(&context_);
+    }
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
+   private:
+    CallRegistry& registry_;
+    grpc::ClientContext& context_;
+  };
+
+  void ShutDown() {
+    absl::MutexLock lock(&mutex_);
+    shut_down_ = true;
+    for (grpc::ClientContext* context : running_) context->TryCancel();
+    mutex_.Await(absl::Condition(this, &CallRegistry::Idle));
+  }
+
+ private:
+  bool Idle() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return running_.empty(); }
+
+  absl::Mutex mutex_;
+  std::set<grpc::ClientContext*> running_ ABSL_GUARDED_BY(mutex_);
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// The stream itself; alive until OnDone, which gRPC calls last.
+class SessionReactor final
+    : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::SchedulerMessage> {
+ public:
+  SessionReactor(CallRegistry& calls, std::unique_ptr<grpc::ClientContext> context,
+                 Transport::OnMessage on_message, Transport::OnStatus on_closed)
       : context_(std::move(context)),
+        entry_(calls, *context_),
         on_message_(std::move(on_message)),
         on_closed_(std::move(on_closed)) {}
 
@@ -88,6 +128,7 @@ class SessionReactor final : public grpc::ClientBidiReactor<v1::WorkerMessage, v
 
  private:
   const std::unique_ptr<grpc::ClientContext> context_;
+  const CallRegistry::Entry entry_;
   Transport::OnMessage on_message_;
   Transport::OnStatus on_closed_;
   std::shared_ptr<SessionReactor> self_;
@@ -141,28 +182,9 @@ class GrpcTransport::Connection {
 };
 
 struct GrpcTransport::State {
-  // A blocking call's context, while it runs, so that ShutDown can cancel it.
-  class Running {
-   public:
-    Running(State& state, grpc::ClientContext& context) : state_(state), context_(context) {
-      absl::MutexLock lock(&state_.mutex);
-      if (state_.shut_down) context_.TryCancel();
-      state_.running.insert(&context_);
-    }
-    ~Running() {
-      absl::MutexLock lock(&state_.mutex);
-      state_.running.erase(&context_);
-    }
-
-   private:
-    State& state_;
-    grpc::ClientContext& context_;
-  };
-
+  CallRegistry calls;
   absl::Mutex mutex;
   std::shared_ptr<Connection> connection ABSL_GUARDED_BY(mutex);
-  std::set<grpc::ClientContext*> running ABSL_GUARDED_BY(mutex);
-  bool shut_down ABSL_GUARDED_BY(mutex) = false;
 };
 
 GrpcTransport::GrpcTransport(Executor& io, FileSystem& files, GrpcTransportOptions options)
@@ -170,11 +192,7 @@ GrpcTransport::GrpcTransport(Executor& io, FileSystem& files, GrpcTransportOptio
 
 GrpcTransport::~GrpcTransport() { ShutDown(); }
 
-void GrpcTransport::ShutDown() {
-  absl::MutexLock lock(&state_->mutex);
-  state_->shut_down = true;
-  for (grpc::ClientContext* context : state_->running) context->TryCancel();
-}
+void GrpcTransport::ShutDown() { state_->calls.ShutDown(); }
 
 std::shared_ptr<GrpcTransport::Connection> GrpcTransport::connection() const {
   absl::MutexLock lock(&state_->mutex);
@@ -200,7 +218,7 @@ absl::Status GrpcTransport::Redial() {
                      " is not on this machine's loopback, and calls are not encrypted"));
   }
   absl::MutexLock lock(&state_->mutex);
-  const std::shared_ptr<Connection>& current = state_->connection;
+  const std::shared_ptr<Connection> current = state_->connection;
   if (!current || current->address != address || current->token != token) {
     state_->connection = std::make_shared<Connection>(std::move(address), std::move(token));
   }
@@ -215,8 +233,8 @@ std::unique_ptr<SessionStream> GrpcTransport::OpenSession(OnMessage on_message,
     return std::make_unique<NoSession>();
   }
   const std::shared_ptr<Connection> to = connection();
-  auto reactor = std::make_shared<SessionReactor>(to->NewContext(false), std::move(on_message),
-                                                  std::move(on_closed));
+  auto reactor = std::make_shared<SessionReactor>(state_->calls, to->NewContext(false),
+                                                  std::move(on_message), std::move(on_closed));
   reactor->Start(reactor, to->workers);
   return std::make_unique<GrpcSessionStream>(std::move(reactor));
 }
@@ -224,14 +242,18 @@ std::unique_ptr<SessionStream> GrpcTransport::OpenSession(OnMessage on_message,
 void GrpcTransport::ReportAttempt(v1::ReportAttemptRequest request, OnReported done) {
   struct Call {
     std::unique_ptr<grpc::ClientContext> context;
+    CallRegistry::Entry entry;
     v1::ReportAttemptRequest request;
     v1::ReportAttemptResponse response;
     OnReported done;
+
+    Call(CallRegistry& calls, std::unique_ptr<grpc::ClientContext> made)
+        : context(std::move(made)), entry(calls, *context) {}
   };
   const std::shared_ptr<Connection> to = connection();
   if (RefuseUnconnected(to, done)) return;
-  auto call = std::make_shared<Call>();  // shared with gRPC until the answer
-  call->context = to->NewContext(true);
+  // Shared with gRPC until the answer.
+  auto call = std::make_shared<Call>(state_->calls, to->NewContext(true));
   call->request = std::move(request);
   call->done = std::move(done);
   to->workers.async()->ReportAttempt(call->context.get(), &call->request, &call->response,
@@ -252,7 +274,7 @@ void GrpcTransport::FindMissing(std::vector<v1::FileRef> files, OnMissing done) 
       blob.set_size_bytes(file.size_bytes());
     }
     const auto context = to->NewContext(true);
-    const State::Running running(*state_, *context);
+    const CallRegistry::Entry running(state_->calls, *context);
     v1::FindMissingBlobsResponse response;
     const grpc::Status status = to->blobs.FindMissingBlobs(context.get(), request, &response);
     if (!status.ok()) return done(FromGrpcStatus(status));
@@ -268,7 +290,7 @@ void GrpcTransport::FetchBlob(v1::FileRef file, std::string destination, OnStatu
   io_.Post([this, to, file = std::move(file), destination = std::move(destination),
             done = std::move(done)]() mutable {
     const auto context = to->NewContext(false);
-    const State::Running running(*state_, *context);
+    const CallRegistry::Entry running(state_->calls, *context);
     done(DownloadBlob(to->blobs, *context, files_, file, destination));
   });
 }
@@ -276,13 +298,13 @@ void GrpcTransport::FetchBlob(v1::FileRef file, std::string destination, OnStatu
 void GrpcTransport::UploadBlob(std::string path, v1::FileRef file, OnStatus done) {
   const std::shared_ptr<Connection> to = connection();
   if (RefuseUnconnected(to, done)) return;
-  io_.Post([this, to, path = std::move(path), file = std::move(file),
-            done = std::move(done)]() mutable {
-    const auto ask = to->NewContext(true);
-    const auto write = to->NewContext(false);
-    const State::Running running_ask(*state_, *ask), running_write(*state_, *write);
-    done(SendBlob(to->blobs, *ask, *write, files_, path, file));
-  });
+  io_.Post(
+      [this, to, path = std::move(path), file = std::move(file), done = std::move(done)]() mutable {
+        const auto ask = to->NewContext(true);
+        const auto write = to->NewContext(false);
+        const CallRegistry::Entry asking(state_->calls, *ask), writing(state_->calls, *write);
+        done(SendBlob(to->blobs, *ask, *write, files_, path, file));
+      });
 }
 
 bool IsLoopbackAddress(const std::string& address) {

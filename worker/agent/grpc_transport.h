@@ -4,7 +4,8 @@
 // API, so that no thread waits; blobs use blocking calls on `io`, since they do little but read and
 // write files.
 //
-// Thread-safe. Borrows io and files. ShutDown cuts everything that is under way.
+// Thread-safe. Borrows io and files. ShutDown cuts everything that is under way and waits until its
+// callbacks have returned; sessions must have been destroyed before.
 #pragma once
 
 #include <functional>
@@ -19,8 +20,8 @@
 namespace attune {
 
 struct GrpcTransportOptions {
-  // Both are asked before each session, so that a server that came back on another port, and a token
-  // that was replaced, are found. "127.0.0.1:7460".
+  // Both are asked before each session, so that a server that came back on another port, and a
+  // token that was replaced, are found. "127.0.0.1:7460".
   std::function<absl::StatusOr<std::string>()> address;
   std::function<absl::StatusOr<std::string>()> token;
 };

@@ -92,8 +92,7 @@ void InputFiles::OnFetched(const absl::Status& fetched) {
 
 absl::Status InputFiles::LinkCurrent() {
   ATTUNE_RETURN_IF_ERROR(files_.MakeDirs(ParentOf(current().destination)));
-  absl::Status status =
-      files_.Link(cache_.PathOf(current().file.sha256()), current().destination);
+  absl::Status status = files_.Link(cache_.PathOf(current().file.sha256()), current().destination);
   if (status.code() == absl::StatusCode::kAlreadyExists) return absl::OkStatus();
   return status;
 }

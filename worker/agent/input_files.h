@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Brings the input files of one attempt into its folder: from the cache, or the server, each
-// verified by its hash, then hard-linked. Faults that may pass (no server, full disk) are tried again
-// for ever; destroying the object gives up. Lives on the agent's executor; not thread-safe.
+// verified by its hash, then hard-linked. Faults that may pass (no server, full disk) are tried
+// again for ever; destroying the object gives up. Lives on the agent's executor; not thread-safe.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@
 #include "base/digest.h"
 #include "base/rng.h"
 #include "worker/agent/blob_cache.h"
-#include "worker/agent/lane.h"
+#include "worker/agent/serial_lane.h"
 #include "worker/agent/transport.h"
 
 namespace attune {
@@ -45,7 +45,7 @@ class InputFiles {
   void RetryLater();
   const InputFile& current() const { return wanted_[position_]; }
 
-  Lane lane_;
+  SerialLane lane_;
   Executor& io_;
   FileSystem& files_;
   Transport& transport_;

@@ -34,16 +34,16 @@ LeaseRunner::LeaseRunner(const RunnerParts& parts, const RunnerOptions& options,
              Report(std::move(report));
              return true;
            }),
-      checkpoints_(parts.executor, parts.files, parts.transport, parts.rng, folder_,
-                   {.on_uploaded =
-                        [this](const CheckpointFrame& frame) { Report(EncodeReport(frame)); },
-                    .on_lost =
-                        [this](const CheckpointFrame& frame, const absl::Status& why) {
-                          Report(EncodeReport(NoticeFrame{
-                              "WARNING", absl::StrCat("the checkpoint of step ", frame.step,
-                                                      " was not stored: ", why.message())}));
-                        },
-                    .on_idle = [this] { Advance(); }}) {}
+      checkpoints_(
+          parts.executor, parts.files, parts.transport, parts.rng, folder_,
+          {.on_uploaded = [this](const CheckpointFrame& frame) { Report(EncodeReport(frame)); },
+           .on_lost =
+               [this](const CheckpointFrame& frame, const absl::Status& why) {
+                 Report(EncodeReport(
+                     NoticeFrame{"WARNING", absl::StrCat("the checkpoint of step ", frame.step,
+                                                         " was not stored: ", why.message())}));
+               },
+           .on_idle = [this] { Advance(); }}) {}
 
 void LeaseRunner::Run(v1::Lease lease, TrainerOptions slot) {
   lease_ = std::move(lease);
@@ -86,8 +86,8 @@ absl::Status LeaseRunner::StartTrainer() {
       .on_exit = lane_.Bind([this](const ExitStatus& exit) { OnExit(exit); })};
   ATTUNE_ASSIGN_OR_RETURN(trainer_handle_, parts_.launcher.Start(slot_, std::move(callbacks)));
   trainer_ = Trainer::kAlive;
-  const absl::Status noted = parts_.files.WriteFileAtomically(folder_.identity(),
-                                                              trainer_handle_->Identity());
+  const absl::Status noted =
+      parts_.files.WriteFileAtomically(folder_.identity(), trainer_handle_->Identity());
   if (!noted.ok()) {
     // It still dies with us (PR_SET_PDEATHSIG, end of file); this was the third net.
     LogWarning("cannot note the trainer's identity", {{"status", noted.ToString()}});
@@ -102,11 +102,11 @@ void LeaseRunner::OnEvent(const absl::StatusOr<AttemptEvent>& event) {
   if (event.ok() && event->attempt == lease_.attempt()) {
     return std::visit([this](const auto& frame) { Relay(frame); }, event->event);
   }
-  SetFinal(FailedReport(v1::TRAINER_CRASHED,
-                        event.ok() ? absl::StrCat("the trainer spoke of attempt ", event->attempt)
-                                   : absl::StrCat("the trainer sent a broken frame: ",
-                                                  event.status().message()),
-                        step_));
+  SetFinal(FailedReport(
+      v1::TRAINER_CRASHED,
+      event.ok() ? absl::StrCat("the trainer spoke of attempt ", event->attempt)
+                 : absl::StrCat("the trainer sent a broken frame: ", event.status().message()),
+      step_));
   KillAfter(absl::ZeroDuration());
 }
 
@@ -126,6 +126,10 @@ void LeaseRunner::Relay(const MetricsFrame& frame) {
 void LeaseRunner::Relay(const EvaluationFrame& frame) { Report(EncodeReport(frame)); }
 void LeaseRunner::Relay(const CheckpointFrame& frame) {
   step_ = std::max(step_, frame.step);
+  // Its steps' metrics first: they must not be lost when it is not.
+  if (const absl::Status synced = outbox_->Sync(); !synced.ok()) {
+    LogWarning("step metrics may not outlive a power cut", {{"status", synced.ToString()}});
+  }
   checkpoints_.Add(frame);
 }
 void LeaseRunner::Relay(const NoticeFrame& frame) { Report(EncodeReport(frame)); }
@@ -250,7 +254,7 @@ void LeaseRunner::MarkDead() {
   trainer_ = Trainer::kDead;
   trainer_handle_.reset();
   (void)parts_.files.Remove(folder_.identity());
-  lane_.Defer([this] { callbacks_.on_trainer_dead(); });
+  lane_.Defer(callbacks_.on_trainer_dead);
   Advance();
 }
 
@@ -258,8 +262,8 @@ void LeaseRunner::Report(v1::AttemptReport report) {
   if (ending_ != Ending::kNone) return;
   const absl::Status status = outbox_->Append(std::move(report));
   if (!status.ok()) {
-    LogWarning("a report waits in memory", {{"job", outbox_->identity().job()},
-                                            {"status", status.ToString()}});
+    LogWarning("a report waits in memory",
+               {{"job", outbox_->identity().job()}, {"status", status.ToString()}});
   }
   sender_.Wake();
 }
@@ -293,7 +297,7 @@ void LeaseRunner::Finish(Ending ending) {
   } else {
     (void)parts_.files.RemoveTree(folder_.root());
   }
-  lane_.Defer([this] { callbacks_.on_done(); });
+  lane_.Defer(callbacks_.on_done);  // a copy: it destroys us
 }
 
 v1::HeldAttempt LeaseRunner::held() const {

@@ -27,10 +27,10 @@
 #include "worker/agent/event_outbox.h"
 #include "worker/agent/file_upload.h"
 #include "worker/agent/input_files.h"
-#include "worker/agent/lane.h"
 #include "worker/agent/log_pump.h"
 #include "worker/agent/outgoing_checkpoints.h"
 #include "worker/agent/report_sender.h"
+#include "worker/agent/serial_lane.h"
 #include "worker/agent/trainer_launcher.h"
 #include "worker/agent/transport.h"
 
@@ -67,8 +67,8 @@ class LeaseRunner {
 
   // Exactly one of these two, first.
   void Run(v1::Lease lease, TrainerOptions slot);
-  // No trainer runs: uploads the checkpoints that an earlier agent left, then reports `final_report`,
-  // unless the outbox ends with one.
+  // No trainer runs: uploads the checkpoints that an earlier agent left, then reports
+  // `final_report`, unless the outbox ends with one.
   void Conclude(v1::AttemptReport final_report);
 
   void Stop(v1::StopCause cause);  // STALE: Abandon
@@ -110,7 +110,7 @@ class LeaseRunner {
   void Quit(Ending ending);
   void Finish(Ending ending);
 
-  Lane lane_;
+  SerialLane lane_;
   const RunnerParts parts_;
   const RunnerOptions options_;
   const AttemptFolder folder_;

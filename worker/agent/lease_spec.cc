@@ -43,9 +43,7 @@ absl::StatusOr<std::string> FormatName(v1::Dataset::Format format) {
 }
 
 // The folder is ours, the name is fixed: the user's file name is never used for a path.
-std::string DatasetPath(const AttemptFolder& folder, const char* role) {
-  return folder.data(role);
-}
+std::string DatasetPath(const AttemptFolder& folder, const char* role) { return folder.data(role); }
 
 absl::StatusOr<DatasetSpec> DatasetSpecOf(const v1::Dataset& dataset, std::string path) {
   DatasetSpec spec;
@@ -58,8 +56,7 @@ absl::StatusOr<DatasetSpec> DatasetSpecOf(const v1::Dataset& dataset, std::strin
 }
 
 absl::Status FillDatasets(const v1::Lease& lease, const AttemptFolder& folder, TrainerSpec& spec) {
-  ATTUNE_ASSIGN_OR_RETURN(spec.train,
-                          DatasetSpecOf(lease.train(), DatasetPath(folder, "train")));
+  ATTUNE_ASSIGN_OR_RETURN(spec.train, DatasetSpecOf(lease.train(), DatasetPath(folder, "train")));
   if (lease.has_eval()) {
     ATTUNE_ASSIGN_OR_RETURN(spec.eval, DatasetSpecOf(lease.eval(), DatasetPath(folder, "eval")));
   } else {
@@ -128,7 +125,8 @@ absl::StatusOr<TrainerSpec> TrainerSpecOf(const v1::Lease& lease, const AttemptF
   const v1::FineTune& work = lease.spec().fine_tune();
   if (!lease.spec().has_fine_tune() || !work.has_text_classification()) {
     return absl::InvalidArgumentError(
-        "this worker knows fine-tuning for text classification only; start a newer one for this job");
+        "this worker knows fine-tuning for text classification only; start a newer one for this "
+        "job");
   }
   TrainerSpec spec;
   spec.job = lease.job();

@@ -13,8 +13,8 @@
 
 namespace attune {
 
-// Every file the attempt reads, and where in its folder it goes. INVALID_ARGUMENT: a path leaves the
-// folder, or something required is missing.
+// Every file the attempt reads, and where in its folder it goes. INVALID_ARGUMENT: a path leaves
+// the folder, or something required is missing.
 absl::StatusOr<std::vector<InputFile>> InputsOf(const v1::Lease& lease,
                                                 const AttemptFolder& folder);
 

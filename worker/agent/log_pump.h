@@ -10,7 +10,7 @@
 
 #include "attune/v1/attempt.pb.h"
 #include "base/file_system.h"
-#include "worker/agent/lane.h"
+#include "worker/agent/serial_lane.h"
 
 namespace attune {
 
@@ -37,7 +37,7 @@ class LogPump {
   bool ReportChunk();
   void Schedule();
 
-  Lane lane_;
+  SerialLane lane_;
   FileSystem& files_;
   const std::string path_;
   std::function<bool(v1::AttemptReport)> report_;

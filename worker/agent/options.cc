@@ -38,8 +38,8 @@ std::string DefaultWorkDir(const std::string& id) {
   const char* xdg = std::getenv("XDG_DATA_HOME");
   const char* home = std::getenv("HOME");
   const std::string base = xdg != nullptr && *xdg != '\0' ? xdg
-                           : home != nullptr ? absl::StrCat(home, "/.local/share")
-                                             : "/var/lib";
+                           : home != nullptr              ? absl::StrCat(home, "/.local/share")
+                                                          : "/var/lib";
   return absl::StrCat(base, "/attune/workers/", id);
 }
 
@@ -83,7 +83,7 @@ void AddFlags(CLI::App& app, WorkerOptions& options, std::vector<std::string>& l
       ->envname("ATTUNE_TIMER_SCALE")
       ->check(CLI::PositiveNumber)
       ->group("");
-  app.set_version_flag("--version", "attune-worker 0.1.0");
+  app.set_version_flag("--version", absl::StrCat("attune-worker ", kWorkerVersion));
 }
 
 absl::Status ParseLabels(const std::vector<std::string>& labels, WorkerOptions& options) {
@@ -161,8 +161,8 @@ absl::StatusOr<std::string> ReadTokenFile(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return ErrnoStatus(errno, absl::StrCat("token file ", path));
   if ((info.st_mode & 077) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "others can read the token file ", path, "; run: chmod 600 ", path));
+    return absl::PermissionDeniedError(
+        absl::StrCat("others can read the token file ", path, "; run: chmod 600 ", path));
   }
   return FirstLine(path);
 }

@@ -86,6 +86,8 @@ void OutgoingCheckpoints::Forget(int64_t step) {
   // What is left over is a file too many until the attempt's folder goes.
   (void)files_.Remove(folder_.outgoing_frame(step));
   (void)files_.RemoveTree(folder_.outgoing_step(step));
+  // A frame that a power cut brings back would be reported again, behind later ones.
+  (void)files_.SyncDir(folder_.outgoing());
 }
 
 }  // namespace attune

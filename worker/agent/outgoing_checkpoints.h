@@ -38,7 +38,7 @@ class OutgoingCheckpoints {
   void OnUploaded(const absl::Status& status);
   void Forget(int64_t step);
 
-  Lane lane_;
+  SerialLane lane_;
   FileSystem& files_;
   Transport& transport_;
   Rng& rng_;

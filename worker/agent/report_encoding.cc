@@ -161,8 +161,9 @@ v1::AttemptReport CrashReport(const ExitStatus& exit, int64_t step) {
     how = absl::StrCat("the trainer was ended by signal ", exit.signal, " (SIG",
                        name != nullptr ? name : "?", ") at step ", step);
     if (exit.signal == SIGKILL) {
-      absl::StrAppend(&how, "; if the machine ran out of memory, its kernel log says so: use a "
-                            "smaller batch_size, or a worker with more memory");
+      absl::StrAppend(&how,
+                      "; if the machine ran out of memory, its kernel log says so: use a "
+                      "smaller batch_size, or a worker with more memory");
     }
   }
   v1::AttemptReport report = FailedReport(v1::TRAINER_CRASHED, std::move(how), step);

@@ -62,6 +62,7 @@ void ReportSender::Send() {
   std::vector<v1::AttemptReport> reports =
       outbox_.Batch(outbox_.acknowledged(), kMaxBatchReports, kMaxBatchBytes);
   if (reports.empty() || !callbacks_.may_send()) return;
+  if (!outbox_.Sync().ok()) return RetryLater();
   v1::ReportAttemptRequest request;
   request.set_job(outbox_.identity().job());
   request.set_attempt(outbox_.identity().attempt());
@@ -103,10 +104,11 @@ void ReportSender::OnAnswer(const absl::StatusOr<v1::ReportAttemptResponse>& ans
 
 void ReportSender::ResendFrom(int64_t index) {
   if (index < outbox_.acknowledged()) {
-    return EndWith(End::kRejected,
-                   absl::DataLossError(absl::StrCat(
-                       "the server asks for report ", index, ", but it acknowledged everything below ",
-                       outbox_.acknowledged(), "; its data folder is older than this attempt")));
+    return EndWith(
+        End::kRejected,
+        absl::DataLossError(absl::StrCat(
+            "the server asks for report ", index, ", but it acknowledged everything below ",
+            outbox_.acknowledged(), "; its data folder is older than this attempt")));
   }
   outbox_.Acknowledge(index);  // a hole at `index` says that everything below is there
   RetryLater();

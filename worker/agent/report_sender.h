@@ -16,7 +16,7 @@
 #include "base/backoff.h"
 #include "base/rng.h"
 #include "worker/agent/event_outbox.h"
-#include "worker/agent/lane.h"
+#include "worker/agent/serial_lane.h"
 #include "worker/agent/transport.h"
 
 namespace attune {
@@ -54,7 +54,7 @@ class ReportSender {
   void RetryLater();
   void EndWith(End end, const absl::Status& why);
 
-  Lane lane_;
+  SerialLane lane_;
   Transport& transport_;
   EventOutbox& outbox_;
   Callbacks callbacks_;

@@ -18,7 +18,7 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
 }  // namespace
 
 ServerSession::ServerSession(Executor& executor, Transport& transport, Rng& rng,
-                             Callbacks callbacks, SessionOptions options)
+                             Callbacks callbacks, ServerSessionOptions options)
     : lane_(executor),
       transport_(transport),
       callbacks_(std::move(callbacks)),
@@ -111,9 +111,9 @@ void ServerSession::OnRenewal(const v1::Renewal& renewal) {
   const auto found = sent_.find(renewal.heartbeat_sequence());
   if (state_ != State::kOpen || found == sent_.end()) return;
   unanswered_ticks_ = 0;
+  const bool was_live = live();
   deadline_ = std::max(deadline_, found->second + ttl_ * (1 - options_.margin));
   sent_.erase(sent_.begin(), std::next(found));
-  const bool was_live = live();
   acknowledged_ = true;
   callbacks_.on_acknowledged(renewal.heartbeat_sequence());
   if (!live()) return;  // an answer to a heartbeat of before the gap

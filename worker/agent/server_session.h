@@ -3,12 +3,12 @@
 // whether the server can still count on this worker (lifecycle.md, R4):
 //
 //   DIALLING ── Welcome ──▶ OPEN ── Renewal ──▶ LIVE
-//       ▲  closed, or silent for a lease's time  │ deadline over: lapsed (on_lapsed), until a Renewal
-//       └────────────── backoff ◀────────────────┘
+//       ▲  closed, or silent for a lease's time  │ deadline over: lapsed (on_lapsed), until a
+//       Renewal └────────────── backoff ◀────────────────┘
 //
-// The deadline is the *sending* of the last acknowledged heartbeat + TTL − margin. While not live no
-// effect may be sent and leases wait; a session that opens, or wakes after a gap, heartbeats first.
-// Lives on the agent's executor; not thread-safe.
+// The deadline is the *sending* of the last acknowledged heartbeat + TTL − margin. While not live
+// no effect may be sent and leases wait; a session that opens, or wakes after a gap, heartbeats
+// first. Lives on the agent's executor; not thread-safe.
 #pragma once
 
 #include <deque>
@@ -19,12 +19,12 @@
 
 #include "attune/v1/worker.pb.h"
 #include "base/backoff.h"
-#include "worker/agent/lane.h"
+#include "worker/agent/serial_lane.h"
 #include "worker/agent/transport.h"
 
 namespace attune {
 
-struct SessionOptions {
+struct ServerSessionOptions {
   absl::Duration welcome_timeout = absl::Seconds(20);
   // At most about one dial a second, also for a whole fleet whose server restarts.
   BackoffOptions redial = {.initial = absl::Seconds(1), .maximum = absl::Seconds(5)};
@@ -46,7 +46,7 @@ class ServerSession {
     std::function<void()> on_lapsed;  // the deadline passed
   };
   ServerSession(Executor& executor, Transport& transport, Rng& rng, Callbacks callbacks,
-                SessionOptions options = {});
+                ServerSessionOptions options = {});
 
   void Start();
   void HeartbeatNow();  // something changed that the server should know
@@ -67,10 +67,10 @@ class ServerSession {
   void DeliverLeases();
   absl::Duration PauseAfter(const absl::Status& status);
 
-  Lane lane_;
+  SerialLane lane_;
   Transport& transport_;
   Callbacks callbacks_;
-  const SessionOptions options_;
+  const ServerSessionOptions options_;
   Backoff backoff_;
 
   State state_ = State::kIdle;

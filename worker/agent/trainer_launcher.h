@@ -17,8 +17,8 @@ namespace attune {
 struct TrainerOptions {
   std::string working_dir;
   int threads = 1;
-  std::vector<int> cpus;   // the cores it may use; empty: all
-  bool alone = true;       // no other trainer on these cores: its threads may spin while they wait
+  std::vector<int> cpus;  // the cores it may use; empty: all
+  bool alone = true;      // no other trainer on these cores: its threads may spin while they wait
 };
 
 // Called on any thread. Every event and log piece comes before on_exit, which is the proof of death

@@ -5,6 +5,7 @@ extern "C" {  // glibc 2.36's header forgets it
 #include <sys/pidfd.h>
 }
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,7 +17,6 @@ extern "C" {  // glibc 2.36's header forgets it
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "base/errors.h"
@@ -128,6 +128,28 @@ class TrainerProcess final : public TrainerHandle {
   ThreadExecutor readers_;  // last: joined first
 };
 
+// The calling thread's cores while it lives. A child inherits them, so that it has its slot's cores
+// before its first instruction.
+class ScopedAffinity {
+ public:
+  explicit ScopedAffinity(const std::vector<int>& cpus) {
+    if (cpus.empty() || sched_getaffinity(0, sizeof(before_), &before_) != 0) return;
+    cpu_set_t wanted;
+    CPU_ZERO(&wanted);
+    for (const int cpu : cpus) CPU_SET(static_cast<size_t>(cpu), &wanted);
+    changed_ = sched_setaffinity(0, sizeof(wanted), &wanted) == 0;
+  }
+  ~ScopedAffinity() {
+    if (changed_) sched_setaffinity(0, sizeof(before_), &before_);
+  }
+  ScopedAffinity(const ScopedAffinity&) = delete;
+  ScopedAffinity& operator=(const ScopedAffinity&) = delete;
+
+ private:
+  cpu_set_t before_;
+  bool changed_ = false;
+};
+
 // Field 22 of /proc/PID/stat; the name before it may hold blanks and brackets.
 absl::StatusOr<std::string> StartTime(pid_t pid) {
   ATTUNE_ASSIGN_OR_RETURN(const std::string stat,
@@ -148,8 +170,8 @@ absl::StatusOr<std::string> BootId() {
 }  // namespace
 
 std::vector<std::string> TrainerEnvironment(const TrainerOptions& options, char** ours) {
-  constexpr std::string_view kSetByUs[] = {"ATTUNE_", "OMP_NUM_THREADS=", "MKL_NUM_THREADS=",
-                                           "OMP_WAIT_POLICY="};
+  constexpr std::string_view kSetByUs[] = {
+      "ATTUNE_", "OMP_NUM_THREADS=", "MKL_NUM_THREADS=", "OMP_WAIT_POLICY="};
   std::vector<std::string> environment;
   for (char** entry = ours; *entry != nullptr; ++entry) {
     const std::string_view variable = *entry;
@@ -159,11 +181,8 @@ std::vector<std::string> TrainerEnvironment(const TrainerOptions& options, char*
   }
   environment.push_back(absl::StrCat("OMP_NUM_THREADS=", options.threads));
   environment.push_back(absl::StrCat("MKL_NUM_THREADS=", options.threads));
-  environment.push_back(
-      absl::StrCat("OMP_WAIT_POLICY=", options.alone ? "ACTIVE" : "PASSIVE"));
-  if (!options.cpus.empty()) {
-    environment.push_back(absl::StrCat("ATTUNE_CPUSET=", absl::StrJoin(options.cpus, ",")));
-  }
+  environment.push_back(absl::StrCat("OMP_WAIT_POLICY=", options.alone ? "ACTIVE" : "PASSIVE"));
+  environment.push_back("MKL_CBWR=AUTO");  // one code path, as worker/trainer/device asks
   return environment;
 }
 
@@ -182,14 +201,17 @@ absl::StatusOr<std::unique_ptr<TrainerHandle>> TrainerProcessLauncher::Start(
     close(frames.second);
     return log.status();
   }
-  auto streams =
-      std::make_shared<TrainerStreams>(frames.first, log->first, std::move(callbacks));
+  auto streams = std::make_shared<TrainerStreams>(frames.first, log->first, std::move(callbacks));
   SpawnOptions spawn;
   spawn.argv = {trainer_path_, "--fd", absl::StrCat(kTrainerFd)};
   spawn.environment = TrainerEnvironment(options, environ);
   spawn.working_dir = options.working_dir;
   spawn.descriptors = {{frames.second, kTrainerFd}, {log->second, STDERR_FILENO}};
-  auto child = spawner_.Spawn(spawn, [streams](ExitStatus exit) { streams->OnExit(exit); });
+  absl::StatusOr<std::unique_ptr<ChildProcess>> child;
+  {
+    const ScopedAffinity cores(options.cpus);
+    child = spawner_.Spawn(spawn, [streams](ExitStatus exit) { streams->OnExit(exit); });
+  }
   close(frames.second);
   close(log->second);
   if (!child.ok()) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trainers as processes: `attune-trainer --fd 3` over a socketpair, its stderr through a pipe, cores
-// and thread counts in its environment before exec. It dies with its agent, by PR_SET_PDEATHSIG and
-// by the end of the socketpair; what survives even that is found by EnsureDead of the next agent.
+// Trainers as processes: `attune-trainer --fd 3` over a socketpair, its stderr through a pipe,
+// cores and thread counts in its environment before exec. It dies with its agent, by
+// PR_SET_PDEATHSIG and by the end of the socketpair; what survives even that is found by EnsureDead
+// of the next agent.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,8 @@
 
 namespace attune {
 
-// The environment of a trainer: ours without ATTUNE_* (tokens), plus thread counts, wait policy and
-// ATTUNE_CPUSET ("0,1"), which the trainer applies to itself before its first thread.
+// The environment of a trainer: ours without ATTUNE_* (tokens), plus what
+// worker/trainer/device/threads.h asks for: thread counts, MKL_CBWR, wait policy.
 std::vector<std::string> TrainerEnvironment(const TrainerOptions& options, char** ours);
 
 // `pid starttime boot_id` of a living process; NOT_FOUND when there is none.

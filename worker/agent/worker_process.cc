@@ -31,7 +31,6 @@ namespace {
 constexpr int kFailure = 1, kFolderInUse = 75, kBadConfiguration = 78;
 constexpr int64_t kCacheBytes = int64_t{50} << 30;
 constexpr int kIoThreads = 3;  // one hashes, one fetches, one uploads
-constexpr const char* kVersion = "0.1.0";
 
 int Refuse(int code, const absl::Status& status) {
   LogError("cannot start", {{"status", std::string(status.message())}});
@@ -51,7 +50,7 @@ absl::StatusOr<Offer> DetectOffer(const WorkerOptions& options, Spawner& spawner
                           SplitIntoSlots(offer.machine, options.slots, options.threads));
   ATTUNE_ASSIGN_OR_RETURN(const TrainerInventory trainer, AskTrainer(spawner, options.trainer));
   offer.inventory = MakeInventory(offer.machine, trainer, offer.slots);
-  offer.inventory.set_attune_version(kVersion);
+  offer.inventory.set_attune_version(kWorkerVersion);
   offer.inventory.set_local(options.local);
   offer.inventory.mutable_labels()->insert(options.labels.begin(), options.labels.end());
   return offer;
@@ -103,8 +102,8 @@ class Worker {
   absl::Status Start(const WorkerOptions& options) {
     ATTUNE_ASSIGN_OR_RETURN(Offer offer, DetectOffer(options, *spawner_));
     ATTUNE_RETURN_IF_ERROR(cache_.Init());
-    const RunnerParts parts{*executor_, io_,       PosixFileSystem(), rng_,
-                            transport_, launcher_, cache_};
+    const RunnerParts parts{*executor_, io_,   PosixFileSystem(), rng_, transport_,
+                            launcher_,  cache_};
     agent_ = std::make_unique<Agent>(parts, MakeAgentOptions(options, std::move(offer), rng_));
     return absl::OkStatus();
   }
@@ -167,13 +166,19 @@ class MainLoop {
 
 int RunWorker(const WorkerOptions& options) {
   MainLoop loop;
+  if (options.server_file.empty() && !IsLoopbackAddress(options.server)) {
+    return Refuse(kBadConfiguration,
+                  absl::InvalidArgumentError(absl::StrCat(
+                      "--server ", options.server, ": calls are not encrypted, so only this ",
+                      "machine's loopback (127.0.0.1:PORT) is dialled; use a tunnel to it")));
+  }
   absl::Status status = PosixFileSystem().MakeDirs(options.work_dir);
   if (!status.ok()) return Refuse(kFailure, status);
   auto lock = FileLock::Acquire(JoinPath(options.work_dir, "lock"));
   if (!lock.ok()) {
-    return Refuse(lock.status().code() == absl::StatusCode::kFailedPrecondition ? kFolderInUse
-                                                                                 : kFailure,
-                  lock.status());
+    return Refuse(
+        lock.status().code() == absl::StatusCode::kFailedPrecondition ? kFolderInUse : kFailure,
+        lock.status());
   }
   if (auto token = ReadTokenFile(options.token_file); !token.ok()) {
     return Refuse(kBadConfiguration, token.status());

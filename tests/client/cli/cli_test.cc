@@ -72,7 +72,7 @@ class CliTest : public ::testing::Test {
     v1::Dataset verdict;
     verdict.set_state(v1::Dataset::INVALID);
     verdict.set_report_json(
-        R"({"problems": [{"line": 7, "column": 3, "message": "not UTF-8", "remedy": "save as UTF-8"}]})");
+        R"({"errors": [{"line": 7, "column": 3, "message": "not UTF-8", "remedy": "save as UTF-8"}]})");
     server_.datasets.set_verdict(verdict);
   }
 

@@ -88,7 +88,7 @@ TEST(JobYaml, RefusesAFieldThatIsThereTwice) {
 }
 
 TEST(JobYaml, RefusesWhatIsNotYaml) {
-  EXPECT_THAT(Refusal("spec:\n\t- x"), StartsWith("job.yaml:2:1: not YAML"));
+  EXPECT_THAT(Refusal("spec:\n\t- x"), StartsWith("job.yaml:2:2: not YAML"));
   EXPECT_THAT(Refusal("a: [1, 2"), HasSubstr("not YAML"));
   Refusal(std::string(100'000, '['));
   Refusal(std::string((1 << 20) + 1, ' '));

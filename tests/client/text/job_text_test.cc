@@ -94,26 +94,5 @@ TEST(JobText, PutsEachEventOnOneLine) {
   EXPECT_EQ(EventLine(event, kPlain), " note: 3 rows are empty");
 }
 
-TEST(JobText, ListsTheProblemsOfAReport) {
-  v1::Dataset dataset;
-  dataset.mutable_file()->set_path("reviews.csv");
-  dataset.set_report_json(R"({"problems": [
-      {"line": 7, "column": 3, "message": "not UTF-8", "remedy": "save the file as UTF-8"},
-      {"message": "only one class"}], "problem_count": 120})");
-  EXPECT_EQ(ProblemLines(dataset),
-            "reviews.csv:7:3: not UTF-8\n  try: save the file as UTF-8\n"
-            "reviews.csv: only one class\n"
-            "and 118 more\n");
-}
-
-TEST(JobText, FallsBackToTheMessageWhereTheReportHasNoProblems) {
-  v1::Dataset dataset;
-  dataset.set_error_message("the inspection crashed");
-  for (const char* report : {"", "{", "[]", "{}", R"({"problems": 3})", R"({"problems": []})"}) {
-    dataset.set_report_json(report);
-    EXPECT_EQ(ProblemLines(dataset), "the inspection crashed\n") << report;
-  }
-}
-
 }  // namespace
 }  // namespace attune

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/store/store.h"
 
+#include <atomic>
 #include <string>
 #include <vector>
 
-#include "server/store/attempts_table.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "base/clock.h"
+#include "base/executor.h"
 #include "server/store/database.h"
 #include "server/store/schema.h"
 #include "tests/fakes/temp_dir.h"
@@ -15,7 +18,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 class StoreTest : public testing::Test {
  protected:
@@ -383,6 +385,40 @@ TEST(StoreOnDisk, WaitsWhileAnotherProcessHoldsTheWriteLock) {
   ASSERT_EQ((*other)->Execute("ROLLBACK"), absl::OkStatus());
   loop.RunFor(absl::Seconds(1));
   EXPECT_TRUE(done);
+}
+
+TEST(StoreOnThreads, ReadsAndWritesFromManyThreadsAtOnce) {
+  TempDir dir;
+  SystemClock clock;
+  SeededRng rng(1);
+  ThreadExecutor writer("writer", 1, clock);
+  ThreadExecutor callers("callers", 6, clock);
+  Store::Options options;
+  options.path = dir.Path("attune.db");
+  auto store = *Store::Open(options, writer, rng, [](absl::Status) {});
+  constexpr int kCalls = 300;
+  absl::BlockingCounter calls(kCalls);
+  std::atomic<int> seen = 0, woken = 0;
+  auto subscription =
+      store->changes().SubscribeAll(TopicKind::kJob, [&](const Topic&) { ++woken; });
+  for (int i = 0; i < kCalls; ++i) {
+    callers.Post([&, id = "job" + Str(i)] {
+      store->Write(Lane::kUrgent, InsertJobNamed(id), [&, id](absl::Status status) {
+        EXPECT_EQ(status, absl::OkStatus());
+        callers.Post([&, id] {
+          EXPECT_EQ(store->Read([&](Snapshot& s) { return GetJob(s, id).status(); }),
+                    absl::OkStatus());
+          ++seen;
+          calls.DecrementCount();
+        });
+      });
+    });
+  }
+  calls.Wait();
+  callers.Shutdown();
+  writer.Shutdown();
+  EXPECT_EQ(seen, kCalls);
+  EXPECT_EQ(woken, kCalls);
 }
 
 // ---- the WAL ----

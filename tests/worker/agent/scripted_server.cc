@@ -17,9 +17,8 @@ class ScriptedServer::Stream final : public SessionStream {
     if (server_.session_ == session_) server_.on_message_ = nullptr;
   }
   void Send(v1::WorkerMessage message) override {
-    server_.network_.Post([&server = server_, session = session_, message] {
-      server.Receive(session, message);
-    });
+    server_.network_.Post(
+        [&server = server_, session = session_, message] { server.Receive(session, message); });
   }
 
  private:
@@ -30,6 +29,7 @@ class ScriptedServer::Stream final : public SessionStream {
 std::unique_ptr<SessionStream> ScriptedServer::OpenSession(OnMessage on_message,
                                                            OnStatus on_closed) {
   ++session_;
+  ++dials;
   on_message_ = std::move(on_message);
   on_closed_ = std::move(on_closed);
   if (!reachable) {
@@ -87,6 +87,24 @@ v1::FileRef ScriptedServer::AddBlob(const std::string& path, const std::string& 
   return file;
 }
 
+v1::Lease ScriptedServer::MakeLease(const std::string& job, int64_t fence) {
+  v1::Lease lease;
+  lease.set_job(job);
+  lease.set_attempt(1);
+  lease.set_fence(fence);
+  lease.set_threads(2);
+  lease.mutable_spec()->mutable_fine_tune()->set_base_model("models/base");
+  lease.mutable_spec()->mutable_fine_tune()->mutable_text_classification();
+  *lease.add_base_model_files() = AddBlob("config.json", "{}");
+  *lease.add_base_model_files() = AddBlob("model.safetensors", "weights");
+  v1::Dataset& train = *lease.mutable_train();
+  *train.mutable_file() = AddBlob("train.csv", "text,label\ngood,pos\nbad,neg\n");
+  train.set_format(v1::Dataset::CSV);
+  lease.add_labels("neg");
+  lease.add_labels("pos");
+  return lease;
+}
+
 void ScriptedServer::ReportAttempt(v1::ReportAttemptRequest request, OnReported done) {
   network_.Post([this, request = std::move(request), done = std::move(done)]() mutable {
     if (!reachable) return done(absl::UnavailableError("connection refused"));
@@ -97,6 +115,7 @@ void ScriptedServer::ReportAttempt(v1::ReportAttemptRequest request, OnReported 
       if (!answer.ok()) return done(answer);
     }
     done(Apply(request));
+    if (on_report) on_report();
   });
 }
 
@@ -139,16 +158,16 @@ void ScriptedServer::FetchBlob(v1::FileRef file, std::string destination, OnStat
 }
 
 void ScriptedServer::UploadBlob(std::string path, v1::FileRef file, OnStatus done) {
-  network_.Post([this, path = std::move(path), file = std::move(file),
-                 done = std::move(done)]() mutable {
-    if (!reachable) return done(absl::UnavailableError("connection refused"));
-    const absl::StatusOr<std::string> bytes = PosixFileSystem().ReadFile(path);
-    if (!bytes.ok()) return done(bytes.status());
-    if (Sha256::Hex(*bytes) != file.sha256()) return done(absl::DataLossError("another hash"));
-    uploads.push_back(file.sha256());
-    blobs[file.sha256()] = *bytes;
-    done(absl::OkStatus());
-  });
+  network_.Post(
+      [this, path = std::move(path), file = std::move(file), done = std::move(done)]() mutable {
+        if (!reachable) return done(absl::UnavailableError("connection refused"));
+        const absl::StatusOr<std::string> bytes = PosixFileSystem().ReadFile(path);
+        if (!bytes.ok()) return done(bytes.status());
+        if (Sha256::Hex(*bytes) != file.sha256()) return done(absl::DataLossError("another hash"));
+        uploads.push_back(file.sha256());
+        blobs[file.sha256()] = *bytes;
+        done(absl::OkStatus());
+      });
 }
 
 std::string ScriptedServer::Story(int64_t fence) const {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that a test writes the lines of: a Transport with the report and blob rules of the protos.
-// Not thread-safe: runs on `network`, a lane of the test's SimLoop.
+// A server that a test writes the lines of: a Transport with the report and blob rules of the
+// protos. Not thread-safe: runs on `network`, a lane of the test's SimLoop.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,9 +21,9 @@ class ScriptedServer final : public Transport {
   explicit ScriptedServer(Executor& network) : network_(network) {}
 
   // ---- what the test decides ----
-  bool reachable = true;   // else sessions close and calls are UNAVAILABLE
-  bool welcomes = true;    // answers Hello
-  bool renews = true;      // answers heartbeats
+  bool reachable = true;  // else sessions close and calls are UNAVAILABLE
+  bool welcomes = true;   // answers Hello
+  bool renews = true;     // answers heartbeats
   std::string incarnation = "server-1";
   std::deque<absl::Status> next_report_answers;  // before the rules apply; OK: apply them
 
@@ -31,8 +32,13 @@ class ScriptedServer final : public Transport {
   void Send(const v1::Directive& directive);
   void CloseSession(absl::Status why);
   v1::FileRef AddBlob(const std::string& path, const std::string& bytes);
+  // A lease of a small job, its inputs among the blobs.
+  v1::Lease MakeLease(const std::string& job, int64_t fence);
+
+  std::function<void()> on_report;  // after each call was applied
 
   // ---- what the agent did ----
+  int dials = 0;
   std::vector<v1::Hello> hellos;
   std::vector<v1::Heartbeat> heartbeats;
   std::vector<v1::ReportAttemptRequest> report_calls;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trainer without torch, for tests: speaks base/trainer_protocol.h, "trains" by folding one hash a
-// step, and ends with a model whose bytes depend on (seed, steps) alone, however often it was
+// A trainer without torch, for tests: speaks base/trainer_protocol.h, "trains" by folding one hash
+// a step, and ends with a model whose bytes depend on (seed, steps) alone, however often it was
 // stopped and resumed, provided that resume is right.
 //
 //   fake_trainer --inventory | --fd N
@@ -225,7 +225,7 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   int fd = -1;
   if (mode == "--inventory") {
-    std::puts(R"({"torch_version":"fake","device_type":"cpu","model_families":["bert"],)"
+    std::puts(R"({"torch_version":"fake","cuda":false,"families":["bert"],)"
               R"("tasks":["text_classification"]})");
     return 0;
   }

@@ -20,11 +20,11 @@ absl::StatusOr<TokenizedText> TokenizedText::Make(const std::vector<LabelledExam
   for (const LabelledExample& example : examples) {
     const auto found = class_of.find(example.label);
     if (found == class_of.end()) {
-      return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_DATASET",
-                       absl::StrCat("line ", example.line, ": the label is '", example.label,
-                                    "', which is not among the job's labels (",
-                                    absl::StrJoin(labels, ", "),
-                                    "). Correct the row, or add the label to the job."));
+      return MakeError(
+          absl::StatusCode::kInvalidArgument, "INVALID_DATASET",
+          absl::StrCat("line ", example.line, ": the label is '", example.label,
+                       "', which is not among the job's labels (", absl::StrJoin(labels, ", "),
+                       "). Correct the row, or add the label to the job."));
     }
     const Encoding encoding =
         example.texts.size() == 2

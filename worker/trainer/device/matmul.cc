@@ -50,9 +50,8 @@ std::string_view MatmulBackendName(MatmulBackend backend) {
 }
 
 MatmulBackend ChosenMatmulBackend() {
-  static const MatmulBackend chosen = IsIntelCpu() || OneDnnLinear() == nullptr
-                                          ? MatmulBackend::kMkl
-                                          : MatmulBackend::kOneDnn;
+  static const MatmulBackend chosen =
+      IsIntelCpu() || OneDnnLinear() == nullptr ? MatmulBackend::kMkl : MatmulBackend::kOneDnn;
   return chosen;
 }
 

@@ -27,14 +27,13 @@ struct Matrix {
 };
 
 Matrix MatrixOf(const at::Tensor& t) {
-  return t.defined() ? Matrix{t.data_ptr<float>(), t.stride(0)}
-                     : Matrix{};
+  return t.defined() ? Matrix{t.data_ptr<float>(), t.stride(0)} : Matrix{};
 }
 
 struct Args {
-  Matrix query, key, value, context;              // of the forward pass
-  Matrix dcontext, dquery, dkey, dvalue;          // of the backward pass
-  float* log_sum_exp;                             // [query rows, heads]
+  Matrix query, key, value, context;      // of the forward pass
+  Matrix dcontext, dquery, dkey, dvalue;  // of the backward pass
+  float* log_sum_exp;                     // [query rows, heads]
   const int64_t *query_offsets, *key_offsets;
   int64_t sequences, heads, dim, padded_dim;
   float scale;

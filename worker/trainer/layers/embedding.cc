@@ -45,7 +45,9 @@ void EmbeddingBackward(const at::Tensor& dy, const std::vector<int32_t>& ids, at
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
     return ids[static_cast<size_t>(a)] < ids[static_cast<size_t>(b)];
   });
-  const auto id_at = [&](int64_t i) { return ids[static_cast<size_t>(order[static_cast<size_t>(i)])]; };
+  const auto id_at = [&](int64_t i) {
+    return ids[static_cast<size_t>(order[static_cast<size_t>(i)])];
+  };
   const auto count = static_cast<int64_t>(order.size());
   const float* from = dy.const_data_ptr<float>();
   float* to = grad.mutable_data_ptr<float>();

@@ -53,9 +53,8 @@ ATTUNE_SIMD void TransposeColumns(const TransposeArgs& a, int64_t begin, int64_t
     for (int64_t row = 0; row < a.capacity; row += kLanes) {
       Vec tile[kLanes];
       for (int64_t i = 0; i < kLanes; ++i) {
-        tile[i] = row + i < a.rows
-                      ? simd::LoadSome(a.in + (row + i) * a.width + column, columns)
-                      : Vec{};
+        tile[i] =
+            row + i < a.rows ? simd::LoadSome(a.in + (row + i) * a.width + column, columns) : Vec{};
         sum += tile[i];
       }
       Transpose16(tile);

@@ -31,8 +31,7 @@ struct NormState {
 
 // x and residual (may be undefined) are [capacity, width]; so is the result.
 at::Tensor DropoutAddNorm(int64_t rows, const at::Tensor& x, const at::Tensor& residual,
-                          const NormWeights& weights, const NormDropout& dropout,
-                          NormState* state);
+                          const NormWeights& weights, const NormDropout& dropout, NormState* state);
 
 struct NormGrad {
   at::Tensor residual;     // of r, [capacity, width]

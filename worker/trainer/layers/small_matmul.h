@@ -38,8 +38,8 @@ ATTUNE_INLINE void SmallPanel(SmallLeft left, const float* b, int64_t b_row, flo
   constexpr int kRows = 6;
   int64_t i = 0;
   for (; i + kRows <= rows; i += kRows) {
-    SmallTile<kRows, kVecs>({left.a + i * left.row, left.row, left.column}, b, b_row,
-                            c + i * c_row, c_row, depth);
+    SmallTile<kRows, kVecs>({left.a + i * left.row, left.row, left.column}, b, b_row, c + i * c_row,
+                            c_row, depth);
   }
   for (; i + 2 <= rows; i += 2) {
     SmallTile<2, kVecs>({left.a + i * left.row, left.row, left.column}, b, b_row, c + i * c_row,

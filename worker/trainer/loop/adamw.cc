@@ -53,7 +53,8 @@ ATTUNE_SIMD double SumOfSquares(const float* x, int64_t n) {
 
 double SumOfSquares(const Chunk& chunk) {
   const float* grad = chunk.parameter->grad.const_data_ptr<float>();
-  if (!chunk.parameter->sparse_rows) return SumOfSquares(grad + chunk.begin, chunk.end - chunk.begin);
+  if (!chunk.parameter->sparse_rows)
+    return SumOfSquares(grad + chunk.begin, chunk.end - chunk.begin);
   const int64_t width = chunk.parameter->grad.size(1);
   double total = 0;
   for (int64_t at = chunk.begin; at < chunk.end; at += width) {

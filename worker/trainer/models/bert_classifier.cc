@@ -67,8 +67,7 @@ at::Tensor BertClassifier::Forward(const PackedBatch& batch, const ForwardMode& 
 
 at::Tensor BertClassifier::Head(const at::Tensor& first_rows, const PackedBatch& batch,
                                 const ForwardMode& mode, BertActivations* activations) const {
-  const at::Tensor pooled =
-      at::tanh(Linear(first_rows, pooler_weight_.value, pooler_bias_.value));
+  const at::Tensor pooled = at::tanh(Linear(first_rows, pooler_weight_.value, pooler_bias_.value));
   const Dropout dropout = DropoutAt(mode.key, kClassifierSite, mode.rates.classifier);
   const at::Tensor dropped = ApplyMask(pooled, dropout);
   if (activations != nullptr) {
@@ -111,9 +110,8 @@ at::Tensor BertClassifier::HeadBackward(const PackedBatch& batch, const ForwardM
 void BertClassifier::EmbeddingsBackward(const PackedBatch& batch, const ForwardMode& mode,
                                         const BertActivations& activations,
                                         const StreamGrad& grad) {
-  const NormGrad norm =
-      DropoutAddNormBackward(batch.tokens(), grad.a, grad.b, EmbeddingNorm(),
-                             EmbeddingDropout(mode), activations.embedding_norm);
+  const NormGrad norm = DropoutAddNormBackward(batch.tokens(), grad.a, grad.b, EmbeddingNorm(),
+                                               EmbeddingDropout(mode), activations.embedding_norm);
   AccumulateGrad(embedding_gamma_, norm.gamma);
   AccumulateGrad(embedding_beta_, norm.beta);
   const std::pair<Parameter*, const std::vector<int32_t>*> tables[] = {

@@ -86,8 +86,8 @@ ProjectionGrads AttentionRowsBackward(const BertLayer& layer, const PackedBatch&
   const int64_t hidden = Hidden(layer);
   ProjectionGrads grads;
   grads.key_value = EmptyRows(batch.tokens(), state.key_value.size(1));
-  grads.query = rows == LayerRows::kAllTokens ? grads.key_value
-                                              : EmptyRows(batch.sequences(), hidden);
+  grads.query =
+      rows == LayerRows::kAllTokens ? grads.key_value : EmptyRows(batch.sequences(), hidden);
   const int64_t key_column = state.key_value.size(1) - 2 * hidden;
   AttentionBackward(InputsOf(layer, batch, state, dropout.attention), hidden / layer.heads,
                     state.attention, dcontext, grads.query.narrow(1, 0, hidden),
@@ -129,7 +129,8 @@ at::Tensor BertLayerForward(const BertLayer& layer, const PackedBatch& batch, co
   s.input = x;
   Project(layer, batch, rows, s);
   const int64_t count = s.query_offsets.back();
-  s.attention = Attention(InputsOf(layer, batch, s, dropout.attention), Hidden(layer) / layer.heads);
+  s.attention =
+      Attention(InputsOf(layer, batch, s, dropout.attention), Hidden(layer) / layer.heads);
   const at::Tensor projected =
       Linear(s.attention.context, layer.out_weight.value, layer.out_bias.value);
   s.attended = DropoutAddNorm(count, projected, s.query_input, AttentionNorm(layer),
@@ -153,8 +154,7 @@ StreamGrad BertLayerBackward(BertLayer& layer, const PackedBatch& batch, LayerRo
   AccumulateNorm(layer.attention_gamma, layer.attention_beta, norm);
   AccumulateLinear(layer.out_weight, layer.out_bias, count, norm.x, state.attention.context);
   const at::Tensor dcontext = LinearBackwardInput(norm.x, layer.out_weight.value);
-  const ProjectionGrads grads =
-      AttentionRowsBackward(layer, batch, rows, dropout, state, dcontext);
+  const ProjectionGrads grads = AttentionRowsBackward(layer, batch, rows, dropout, state, dcontext);
   at::Tensor dx = ProjectBackward(layer, batch, rows, state, grads);
   if (rows == LayerRows::kAllTokens) return {dx, norm.residual};
   AddToRows(norm.residual, batch.first_tokens(), dx);

@@ -22,8 +22,8 @@ std::string FullName(const std::string& name) {
 void Shape(Parameter& parameter, const std::vector<std::string>& names, int64_t rows_each,
            int64_t columns) {
   const int64_t rows = rows_each * static_cast<int64_t>(names.size());
-  parameter.value = columns == 0 ? at::empty({rows}, at::kFloat)
-                                 : at::empty({rows, columns}, at::kFloat);
+  parameter.value =
+      columns == 0 ? at::empty({rows}, at::kFloat) : at::empty({rows, columns}, at::kFloat);
   parameter.first_moment = at::zeros_like(parameter.value);
   parameter.second_moment = at::zeros_like(parameter.value);
   for (size_t i = 0; i < names.size(); ++i) {
@@ -42,8 +42,8 @@ void FillNormal(at::Tensor& t, double deviation, uint64_t seed, uint64_t site) {
   for (int64_t i = 0; i < t.numel(); ++i) {
     const auto at = static_cast<uint64_t>(i);
     const double radius = std::sqrt(-2 * std::log(unit(2 * at)));
-    out[i] = static_cast<float>(deviation * radius *
-                                std::cos(2 * std::numbers::pi * unit(2 * at + 1)));
+    out[i] =
+        static_cast<float>(deviation * radius * std::cos(2 * std::numbers::pi * unit(2 * at + 1)));
   }
 }
 
@@ -61,8 +61,8 @@ absl::Status BertLoader::Read(Parameter& parameter, const std::vector<std::strin
   for (size_t i = 0; i < names.size(); ++i) {
     at::Tensor part = PartOf(parameter.value, parameter.parts[i]);
     ATTUNE_RETURN_IF_ERROR(folder_.ReadFloats(
-        names[i], absl::MakeSpan(part.mutable_data_ptr<float>(),
-                                 static_cast<size_t>(part.numel()))));
+        names[i],
+        absl::MakeSpan(part.mutable_data_ptr<float>(), static_cast<size_t>(part.numel()))));
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An object's place on a serial executor. Whatever comes from other threads (transport, trainer, I/O)
-// is bound to the owner's lane: it then runs on that executor, and not at all once the owner is
-// gone. Owners are created, used and destroyed on their executor, so they need no mutex.
+// An object's place on a serial executor. Whatever comes from other threads (transport, trainer,
+// I/O) is bound to the owner's lane: it then runs on that executor, and not at all once the owner
+// is gone. Owners are created, used and destroyed on their executor, so they need no mutex.
 #pragma once
 
 #include <memory>
@@ -12,11 +12,11 @@
 
 namespace attune {
 
-class Lane {
+class SerialLane {
  public:
-  explicit Lane(Executor& executor) : executor_(executor) {}
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  explicit SerialLane(Executor& executor) : executor_(executor) {}
+  SerialLane(const SerialLane&) = delete;
+  SerialLane& operator=(const SerialLane&) = delete;
 
   Executor& executor() const { return executor_; }
   const Clock& clock() const { return executor_.clock(); }
@@ -34,9 +34,10 @@ class Lane {
 
   template <typename F>
   Executor::TimerId After(absl::Duration delay, F f) const {
-    return executor_.PostAfter(delay, [alive = std::weak_ptr<char>(alive_), f = std::move(f)]() mutable {
-      if (!alive.expired()) f();
-    });
+    return executor_.PostAfter(delay,
+                               [alive = std::weak_ptr<char>(alive_), f = std::move(f)]() mutable {
+                                 if (!alive.expired()) f();
+                               });
   }
 
   // Runs f soon, but never inside the caller.

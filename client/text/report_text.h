@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the check of a dataset or model found, in words. The reports are those of attune-inspect,
+// read leniently: a server of another version may say more or less. Pure. All text is printable.
+#pragma once
+
+#include <string>
+
+#include "attune/v1/dataset.pb.h"
+#include "attune/v1/model.pb.h"
+
+namespace attune {
+
+// One problem a line with its place, and its remedy below: "reviews.csv:7:3: …". Where the report
+// lists none, the resource's error message.
+std::string ProblemLines(const v1::Dataset& dataset);
+std::string ProblemLines(const v1::Model& model);
+
+// State, rows, labels with their counts, duplicates, lengths; several lines.
+std::string DatasetReportText(const v1::Dataset& dataset);
+
+}  // namespace attune

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/inspection/inspection_messages.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "nlohmann/json.hpp"
+
+namespace attune {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kErrorsInWords = 5;
+
+const char* FormatName(v1::Dataset::Format format) {
+  switch (format) {
+    case v1::Dataset::TSV:
+      return "tsv";
+    case v1::Dataset::JSONL:
+      return "jsonl";
+    default:
+      return "csv";
+  }
+}
+
+Json DatasetJson(const DatasetFile& file) {
+  Json texts = Json::array();
+  for (const std::string& column : file.dataset.columns().text()) texts.push_back(column);
+  return {{"path", file.path},
+          {"format", FormatName(file.dataset.format())},
+          {"text_columns", std::move(texts)},
+          {"label_column", file.dataset.columns().label()}};
+}
+
+Json OptionalJson(const std::optional<DatasetFile>& file) {
+  return file ? DatasetJson(*file) : Json(nullptr);
+}
+
+// User text may hold invalid UTF-8, which is replaced, not thrown.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
+absl::StatusOr<Json> ParseReport(std::string_view text) {
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto ok = json.is_object() ? json.find("ok") : json.end();
+  if (json.is_object() && ok != json.end() && ok->is_boolean()) return json;
+  return absl::InternalError("attune-inspect answered no report");
+}
+
+std::string TextAt(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+int64_t NumberAt(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
+// "train, line 7, column 3: the label is empty — give every row a label"
+std::string InWords(const Json& error) {
+  std::string text = TextAt(error, "where");
+  auto add_place = [&](const char* key) {
+    const int64_t number = NumberAt(error, key);
+    if (number > 0) absl::StrAppend(&text, text.empty() ? "" : ", ", key, " ", number);
+  };
+  add_place("line");
+  add_place("column");
+  absl::StrAppend(&text, text.empty() ? "" : ": ", TextAt(error, "message"));
+  if (const std::string remedy = TextAt(error, "remedy"); !remedy.empty()) {
+    absl::StrAppend(&text, " — ", remedy);
+  }
+  return text;
+}
+
+std::string ErrorsInWords(const Json& report) {
+  const auto errors = report.find("errors");
+  if (errors == report.end() || !errors->is_array() || errors->empty()) {
+    return "the inspection found it unusable";
+  }
+  std::string text;
+  int shown = 0;
+  for (const Json& error : *errors) {
+    if (shown == kErrorsInWords) break;
+    if (!error.is_object()) continue;
+    absl::StrAppend(&text, shown++ == 0 ? "" : "\n", InWords(error));
+  }
+  const int64_t more = NumberAt(report, "error_count") - shown;
+  if (more > 0) absl::StrAppend(&text, "\nand ", more, " more");
+  return text;
+}
+
+}  // namespace
+
+std::string DatasetRequestJson(const DatasetFile& file) {
+  Json json = DatasetJson(file);
+  json["kind"] = "dataset";
+  return Dump(json);
+}
+
+std::string ModelRequestJson(std::string_view dir) {
+  return Dump({{"kind", "model"}, {"dir", dir}});
+}
+
+std::string JobRequestJson(const JobCheckInputs& inputs, const v1::FineTune& tune) {
+  Json labels = Json::array();
+  for (const std::string& label : inputs.train.dataset.labels()) labels.push_back(label);
+  return Dump({{"kind", "job"},
+               {"model_dir", inputs.model_dir},
+               {"task", "text_classification"},
+               {"train", DatasetJson(inputs.train)},
+               {"eval", OptionalJson(inputs.eval)},
+               {"test", OptionalJson(inputs.test)},
+               {"eval_fraction", tune.eval_fraction()},
+               {"labels", std::move(labels)},
+               {"max_length", tune.text_classification().max_length()}});
+}
+
+absl::Status ApplyDatasetReport(std::string_view text, v1::Dataset& dataset) {
+  ATTUNE_ASSIGN_OR_RETURN(const Json report, ParseReport(text));
+  dataset.set_report_json(std::string(text));
+  if (!report["ok"].get<bool>()) {
+    dataset.set_state(v1::Dataset::INVALID);
+    dataset.set_error_message(ErrorsInWords(report));
+    return absl::OkStatus();
+  }
+  dataset.set_state(v1::Dataset::READY);
+  dataset.set_rows(NumberAt(report, "rows"));
+  if (const auto labels = report.find("labels"); labels != report.end() && labels->is_array()) {
+    for (const Json& label : *labels) {
+      if (label.is_object()) dataset.add_labels(TextAt(label, "label"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyModelReport(std::string_view text, v1::Model& model) {
+  ATTUNE_ASSIGN_OR_RETURN(const Json report, ParseReport(text));
+  model.set_report_json(std::string(text));
+  model.set_model_type(TextAt(report, "model_type"));
+  model.set_architecture(TextAt(report, "architecture"));
+  model.set_parameters(NumberAt(report, "parameters"));
+  model.set_max_length(NumberAt(report, "max_length"));
+  if (report["ok"].get<bool>()) {
+    model.set_state(v1::Model::READY);
+  } else {
+    model.set_state(v1::Model::INVALID);
+    model.set_error_message(ErrorsInWords(report));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CheckRecord> ReadJobReport(std::string_view text) {
+  ATTUNE_ASSIGN_OR_RETURN(const Json report, ParseReport(text));
+  CheckRecord check;
+  check.ok = report["ok"].get<bool>();
+  check.report_json = std::string(text);
+  if (!check.ok) check.message = ErrorsInWords(report);
+  return check;
+}
+
+CheckRecord RefusedCheck(std::string_view where, std::string_view message) {
+  const Json error = {{"where", where},
+                      {"line", 0},
+                      {"column", 0},
+                      {"message", message},
+                      {"remedy", "make a corrected one and name that"}};
+  const Json report = {{"ok", false}, {"error_count", 1}, {"errors", Json::array({error})}};
+  return {.ok = false, .report_json = Dump(report), .message = ErrorsInWords(report)};
+}
+
+}  // namespace attune

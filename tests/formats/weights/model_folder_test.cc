@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "formats/weights/model_folder.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "base/errors.h"
+#include "gmock/gmock.h"
+#include "tests/formats/temp_folder.h"
+#include "tests/formats/tiny_model.h"
+
+namespace attune {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class ModelFolderTest : public ::testing::Test {
+ protected:
+  ModelFolderTest() { WriteTinyModel(folder_); }
+  void SetTensors(const std::vector<TinyTensor>& tensors) {
+    WriteTensors(folder_.Path("model.safetensors"), tensors);
+  }
+  std::string Error() {
+    const auto model = ModelFolder::Open(folder_.path());
+    EXPECT_FALSE(model.ok());
+    EXPECT_EQ(ErrorReasonOf(model.status()), "INVALID_MODEL");
+    return std::string(model.status().message());
+  }
+  TempFolder folder_;
+  std::vector<TinyTensor> tensors_ = TinyTensors();
+};
+
+TEST_F(ModelFolderTest, OpensAWholeModel) {
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->config().layers, 2);
+  EXPECT_EQ((*model)->parameters(), (*model)->config().Parameters());
+  EXPECT_THAT((*model)->tokenizer_files(), ElementsAre("vocab.txt"));
+  EXPECT_THAT(*(*model)->Shape("encoder.layer.1.output.dense.weight"), ElementsAre(4, 8));
+  std::vector<float> bias(4);
+  EXPECT_TRUE((*model)->ReadFloats("pooler.dense.bias", absl::MakeSpan(bias)).ok());
+  EXPECT_THAT(bias, ElementsAre(0.25, 0.25, 0.25, 0.25));
+  EXPECT_TRUE((*model)->CheckFinite().ok());
+  EXPECT_TRUE((*model)->OpenTokenizer().ok());
+  EXPECT_FALSE((*model)->Has("classifier.weight"));
+}
+
+TEST_F(ModelFolderTest, AcceptsPrefixOldNamesAndPretrainingHeads) {
+  for (TinyTensor& tensor : tensors_) {
+    tensor.name = "bert." + tensor.name;
+    const size_t norm = tensor.name.find("LayerNorm.weight");
+    if (norm != std::string::npos) tensor.name.replace(norm, 16, "LayerNorm.gamma");
+  }
+  tensors_.push_back({"bert.embeddings.position_ids", {1, 16}, std::vector<float>(16)});
+  tensors_.push_back({"cls.predictions.bias", {12}, std::vector<float>(12)});
+  tensors_.push_back({"classifier.weight", {3, 4}, std::vector<float>(12)});
+  tensors_.push_back({"classifier.bias", {3}, std::vector<float>(3)});
+  SetTensors(tensors_);
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_TRUE((*model)->Has("embeddings.LayerNorm.weight"));
+  EXPECT_THAT(*(*model)->Shape("classifier.weight"), ElementsAre(3, 4));
+  EXPECT_FALSE((*model)->Has("cls.predictions.bias"));
+}
+
+TEST_F(ModelFolderTest, AcceptsAModelWithoutPoolerButNotHalfOfOne) {
+  const TinyTensor bias = tensors_.back();
+  tensors_.pop_back();
+  SetTensors(tensors_);
+  EXPECT_THAT(Error(), HasSubstr("pooler.dense has no bias"));
+  tensors_.pop_back();
+  SetTensors(tensors_);
+  EXPECT_TRUE(ModelFolder::Open(folder_.path()).ok());
+}
+
+TEST_F(ModelFolderTest, ListsTensorsThatAreMissingExtraAndMisshaped) {
+  tensors_[1].shape = {4, 16};
+  tensors_[3].name = "embeddings.Norm";
+  SetTensors(tensors_);
+  const std::string error = Error();
+  EXPECT_THAT(error, HasSubstr("1 tensors are missing: embeddings.LayerNorm.weight"));
+  EXPECT_THAT(error, HasSubstr("position_embeddings.weight [4, 16] instead of [16, 4]"));
+  EXPECT_THAT(error, HasSubstr("not part of a BERT model: embeddings.Norm"));
+}
+
+TEST_F(ModelFolderTest, ListsTwentyAtMost) {
+  SetTensors({tensors_[0]});
+  EXPECT_THAT(Error(), HasSubstr("36 tensors are missing"));
+  EXPECT_THAT(Error(), HasSubstr("and 16 more"));
+}
+
+TEST_F(ModelFolderTest, RefusesTheSameTensorUnderTwoNames) {
+  tensors_.push_back(tensors_[0]);
+  tensors_.back().name = "bert." + tensors_[0].name;
+  SetTensors(tensors_);
+  EXPECT_THAT(Error(), HasSubstr("two tensors stand for 'embeddings.word_embeddings.weight'"));
+}
+
+TEST_F(ModelFolderTest, NamesTheTensorThatIsNotFinite) {
+  tensors_[4].values[2] = std::numeric_limits<float>::infinity();
+  SetTensors(tensors_);
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok());
+  EXPECT_THAT(std::string((*model)->CheckFinite().message()),
+              HasSubstr("'embeddings.LayerNorm.bias' holds inf at element 2"));
+}
+
+TEST_F(ModelFolderTest, RefusesATokenizerThatDoesNotFit) {
+  folder_.Write("vocab.txt", std::string(kTinyVocab) + "one\n");
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok());
+  EXPECT_THAT(std::string((*model)->OpenTokenizer().status().message()),
+              HasSubstr("ids up to 12, but the embedding has 12 rows"));
+}
+
+TEST_F(ModelFolderTest, RefusesPickledWeightsWithARemedy) {
+  std::filesystem::rename(folder_.Path("model.safetensors"), folder_.Path("pytorch_model.bin"));
+  EXPECT_THAT(Error(), HasSubstr("pytorch_model.bin: pickled weights can run code"));
+  EXPECT_THAT(Error(), HasSubstr("safe_serialization=True"));
+  std::filesystem::remove(folder_.Path("pytorch_model.bin"));
+  EXPECT_THAT(Error(), HasSubstr("the folder has no model.safetensors"));
+}
+
+TEST_F(ModelFolderTest, RefusesLinksAndPipes) {
+  ASSERT_EQ(symlink("/etc/passwd", folder_.Path("merges.txt").c_str()), 0);
+  EXPECT_THAT(Error(), HasSubstr("merges.txt: a link, pipe, socket or device"));
+  std::filesystem::remove(folder_.Path("merges.txt"));
+  ASSERT_EQ(mkfifo(folder_.Path("p").c_str(), 0600), 0);
+  EXPECT_THAT(Error(), HasSubstr("p: a link, pipe, socket or device"));
+}
+
+TEST_F(ModelFolderTest, RefusesAConfigThatIsTooLargeOrAbsent) {
+  folder_.Write("config.json", std::string(2 << 20, ' '));
+  EXPECT_THAT(Error(), HasSubstr("at most 1048576 are read"));
+  std::filesystem::remove(folder_.Path("config.json"));
+  EXPECT_THAT(Error(), HasSubstr("config.json"));
+}
+
+class ShardedFolderTest : public ModelFolderTest {
+ protected:
+  ShardedFolderTest() {
+    std::filesystem::remove(folder_.Path("model.safetensors"));
+    WriteTensors(folder_.Path("a.safetensors"), {tensors_.begin(), tensors_.begin() + 5});
+    WriteTensors(folder_.Path("b.safetensors"), {tensors_.begin() + 5, tensors_.end()});
+  }
+  // Index of all tensors, `changed` put into another shard.
+  void WriteIndex(const std::string& changed = "", const std::string& shard = "") {
+    std::string map;
+    for (size_t i = 0; i < tensors_.size(); ++i) {
+      const std::string& name = tensors_[i].name;
+      map += (i == 0 ? "\"" : ",\"") + name + "\":\"" +
+             (name == changed ? shard
+              : i < 5         ? "a.safetensors"
+                              : "b.safetensors") +
+             "\"";
+    }
+    folder_.Write("model.safetensors.index.json", "{\"weight_map\":{" + map + "}}");
+  }
+};
+
+TEST_F(ShardedFolderTest, ReadsAllShards) {
+  WriteIndex();
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_TRUE((*model)->CheckFinite().ok());
+}
+
+TEST_F(ShardedFolderTest, RefusesShardsThatAreElsewhereOrWrong) {
+  WriteIndex(tensors_[0].name, "../../etc/passwd");
+  EXPECT_THAT(Error(), HasSubstr("'../../etc/passwd' is no plain file name"));
+  WriteIndex(tensors_[0].name, "absent.safetensors");
+  EXPECT_THAT(Error(), HasSubstr("absent.safetensors"));
+  WriteIndex(tensors_[0].name, "b.safetensors");
+  EXPECT_THAT(Error(), HasSubstr("in another shard than it says: " + tensors_[0].name));
+}
+
+TEST_F(ShardedFolderTest, RefusesAnIndexThatIsNotComplete) {
+  WriteIndex();
+  WriteTensors(folder_.Path("a.safetensors"), {tensors_.begin() + 1, tensors_.begin() + 5});
+  EXPECT_THAT(Error(), HasSubstr("1 of its tensors are in no shard"));
+  folder_.Write("model.safetensors.index.json", "{}");
+  EXPECT_THAT(Error(), HasSubstr("no object weight_map"));
+}
+
+}  // namespace
+}  // namespace attune

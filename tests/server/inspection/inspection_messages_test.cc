@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/inspection/inspection_messages.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+namespace attune {
+namespace {
+
+using Json = nlohmann::json;
+using testing::ElementsAre;
+
+DatasetFile File(const std::string& path, v1::Dataset::Format format) {
+  DatasetFile file;
+  file.path = path;
+  file.dataset.set_format(format);
+  file.dataset.mutable_columns()->add_text("review");
+  file.dataset.mutable_columns()->set_label("stars");
+  return file;
+}
+
+TEST(InspectionMessages, AskForADataset) {
+  EXPECT_EQ(Json::parse(DatasetRequestJson(File("/b/ab", v1::Dataset::JSONL))), Json::parse(R"({
+      "kind": "dataset", "path": "/b/ab", "format": "jsonl",
+      "text_columns": ["review"], "label_column": "stars"})"));
+}
+
+TEST(InspectionMessages, AskForAModel) {
+  EXPECT_EQ(Json::parse(ModelRequestJson("/m")), Json::parse(R"({"kind": "model", "dir": "/m"})"));
+}
+
+TEST(InspectionMessages, AskForAJob) {
+  JobCheckInputs inputs;
+  inputs.model_dir = "/m";
+  inputs.train = File("/train", v1::Dataset::CSV);
+  inputs.train.dataset.add_labels("bad");
+  inputs.train.dataset.add_labels("good");
+  inputs.test = File("/test", v1::Dataset::TSV);
+  v1::FineTune tune;
+  tune.set_eval_fraction(0.1);
+  tune.mutable_text_classification()->set_max_length(64);
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, tune)), Json::parse(R"({
+      "kind": "job", "model_dir": "/m", "task": "text_classification",
+      "train": {"path": "/train", "format": "csv", "text_columns": ["review"],
+                "label_column": "stars"},
+      "eval": null,
+      "test": {"path": "/test", "format": "tsv", "text_columns": ["review"],
+               "label_column": "stars"},
+      "eval_fraction": 0.1, "labels": ["bad", "good"], "max_length": 64})"));
+}
+
+TEST(InspectionMessages, AGoodDatasetBecomesReady) {
+  v1::Dataset dataset;
+  const char* report = R"({"ok": true, "rows": 7, "labels":
+      [{"label": "a", "count": 3}, {"label": "b", "count": 4}], "error_count": 0, "errors": []})";
+  ASSERT_EQ(ApplyDatasetReport(report, dataset), absl::OkStatus());
+  EXPECT_EQ(dataset.state(), v1::Dataset::READY);
+  EXPECT_EQ(dataset.rows(), 7);
+  EXPECT_THAT(dataset.labels(), ElementsAre("a", "b"));
+  EXPECT_EQ(dataset.report_json(), report);
+  EXPECT_EQ(dataset.error_message(), "");
+}
+
+TEST(InspectionMessages, ABadDatasetSaysPlaceProblemAndRemedy) {
+  v1::Dataset dataset;
+  ASSERT_EQ(ApplyDatasetReport(
+                R"({"ok": false, "error_count": 2, "errors": [
+      {"where": "", "line": 7, "column": 3, "message": "the label is empty", "remedy": "fill it"},
+      {"where": "train", "line": 0, "column": 0, "message": "one class only", "remedy": ""}]})",
+                dataset),
+            absl::OkStatus());
+  EXPECT_EQ(dataset.state(), v1::Dataset::INVALID);
+  EXPECT_EQ(dataset.error_message(),
+            "line 7, column 3: the label is empty — fill it\ntrain: one class only");
+}
+
+TEST(InspectionMessages, ShowTheFirstFiveErrorsAndCountTheRest) {
+  Json errors = Json::array();
+  for (int line = 1; line <= 9; ++line) errors.push_back({{"line", line}, {"message", "bad"}});
+  const Json report = {{"ok", false}, {"error_count", 120}, {"errors", errors}};
+  const auto check = ReadJobReport(report.dump());
+  ASSERT_TRUE(check.ok());
+  EXPECT_FALSE(check->ok);
+  EXPECT_EQ(check->message,
+            "line 1: bad\nline 2: bad\nline 3: bad\nline 4: bad\nline 5: bad\nand 115 more");
+}
+
+TEST(InspectionMessages, AModelGetsWhatTheReportSays) {
+  v1::Model model;
+  ASSERT_EQ(ApplyModelReport(
+                R"({"ok": true, "model_type": "bert", "architecture": "BertForMaskedLM",
+                    "parameters": 4400000, "max_length": 512})",
+                model),
+            absl::OkStatus());
+  EXPECT_EQ(model.state(), v1::Model::READY);
+  EXPECT_EQ(model.model_type(), "bert");
+  EXPECT_EQ(model.architecture(), "BertForMaskedLM");
+  EXPECT_EQ(model.parameters(), 4400000);
+  EXPECT_EQ(model.max_length(), 512);
+}
+
+TEST(InspectionMessages, WhatIsNoReportIsAnError) {
+  for (const char* text : {"", "{", "[]", "{}", R"({"ok": 1})", "null"}) {
+    v1::Dataset dataset;
+    EXPECT_FALSE(ApplyDatasetReport(text, dataset).ok()) << text;
+    EXPECT_FALSE(ReadJobReport(text).ok()) << text;
+  }
+}
+
+TEST(InspectionMessages, AReportOfStrangeTypesIsReadAsFarAsItGoes) {
+  v1::Dataset dataset;
+  ASSERT_EQ(
+      ApplyDatasetReport(R"({"ok": true, "rows": "x", "labels": [1, {"label": 2}]})", dataset),
+      absl::OkStatus());
+  EXPECT_EQ(dataset.rows(), 0);
+  ASSERT_EQ(ApplyDatasetReport(R"({"ok": false, "errors": [1, null]})", dataset), absl::OkStatus());
+}
+
+}  // namespace
+}  // namespace attune

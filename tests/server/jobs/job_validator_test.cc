@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/job_validator.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/jobs/job_world.h"
+
+namespace attune {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::UnorderedElementsAre;
+
+std::vector<std::string> FieldsOf(const v1::CreateJobRequest& request) {
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : ValidateJob(request)) fields.push_back(violation.field);
+  return fields;
+}
+
+std::vector<std::string> FieldsAfter(const std::function<void(v1::CreateJobRequest&)>& change) {
+  v1::CreateJobRequest request = JobWorld::Request();
+  change(request);
+  return FieldsOf(request);
+}
+
+v1::FineTune& TuneOf(v1::CreateJobRequest& request) {
+  return *request.mutable_job()->mutable_spec()->mutable_fine_tune();
+}
+
+TEST(JobValidator, AcceptsTheLeastRequest) {
+  EXPECT_THAT(ValidateJob(JobWorld::Request()), IsEmpty());
+}
+
+TEST(JobValidator, AnEmptyRequestIsToldOfEveryMissingField) {
+  EXPECT_THAT(FieldsOf({}),
+              UnorderedElementsAre("job.spec.fine_tune.base_model",
+                                   "job.spec.fine_tune.train_dataset", "job.spec.fine_tune.task"));
+}
+
+struct BadNumber {
+  const char* field;
+  std::function<void(v1::Hyperparameters&)> set;
+};
+
+TEST(JobValidator, RefusesNumbersOutsideTheirRange) {
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  using H = v1::Hyperparameters;
+  const BadNumber cases[] = {
+      {"learning_rate", [=](H& h) { h.set_learning_rate(nan); }},
+      {"learning_rate", [=](H& h) { h.set_learning_rate(inf); }},
+      {"learning_rate", [](H& h) { h.set_learning_rate(-1); }},
+      {"learning_rate", [](H& h) { h.set_learning_rate(0); }},
+      {"learning_rate", [](H& h) { h.set_learning_rate(1e308); }},
+      {"epochs", [](H& h) { h.set_epochs(0); }},
+      {"epochs", [](H& h) { h.set_epochs(-1); }},
+      {"epochs", [](H& h) { h.set_epochs(9.2e18); }},
+      {"epochs", [=](H& h) { h.set_epochs(nan); }},
+      {"batch_size", [](H& h) { h.set_batch_size(0); }},
+      {"batch_size", [](H& h) { h.set_batch_size(65537); }},
+      {"gradient_accumulation_steps", [](H& h) { h.set_gradient_accumulation_steps(4097); }},
+      {"warmup_ratio", [](H& h) { h.set_warmup_ratio(1); }},
+      {"warmup_steps", [](H& h) { h.set_warmup_steps(-1); }},
+      {"weight_decay", [](H& h) { h.set_weight_decay(1.5); }},
+      {"adam_beta1", [](H& h) { h.set_adam_beta1(1); }},
+      {"adam_beta2", [](H& h) { h.set_adam_beta2(-0.1); }},
+      {"adam_epsilon", [](H& h) { h.set_adam_epsilon(0); }},
+      {"max_grad_norm", [=](H& h) { h.set_max_grad_norm(inf); }},
+      {"dropout", [](H& h) { h.set_dropout(1); }},
+      {"max_steps", [](H& h) { h.set_max_steps(-1); }},
+  };
+  for (const BadNumber& bad : cases) {
+    EXPECT_THAT(FieldsAfter([&](auto& r) { bad.set(*TuneOf(r).mutable_hyperparameters()); }),
+                ElementsAre(absl::StrCat("job.spec.fine_tune.hyperparameters.", bad.field)));
+  }
+}
+
+TEST(JobValidator, SaysLimitAndWhatItGot) {
+  v1::CreateJobRequest request = JobWorld::Request();
+  TuneOf(request).mutable_hyperparameters()->set_learning_rate(std::nan(""));
+  EXPECT_EQ(ValidateJob(request).at(0).description, "must be above 0 and at most 1, got nan");
+}
+
+TEST(JobValidator, RefusesNamesThatAreNoIds) {
+  for (const char* name : {"models/", "base", "models/Base", "models/a\nb", "models/\x1b[31m",
+                           "models/-a", "datasets/base", "models/\u202E"}) {
+    EXPECT_THAT(FieldsAfter([&](auto& r) { TuneOf(r).set_base_model(name); }),
+                ElementsAre("job.spec.fine_tune.base_model"))
+        << name;
+  }
+  EXPECT_THAT(FieldsAfter([](auto& r) { r.set_job_id(std::string("a\0b", 3)); }),
+              ElementsAre("job_id"));
+  EXPECT_THAT(FieldsAfter([](auto& r) { r.set_job_id_prefix(std::string(41, 'a')); }),
+              ElementsAre("job_id_prefix"));
+}
+
+TEST(JobValidator, NeverEchoesControlBytes) {
+  v1::CreateJobRequest request = JobWorld::Request("a\x1b[31m");
+  request.mutable_job()->set_display_name("b\x07\u202Ec");
+  request.set_request_id(std::string(10240, '\n'));
+  const auto violations = ValidateJob(request);
+  ASSERT_EQ(violations.size(), 3U);
+  for (const FieldViolation& violation : violations) {
+    EXPECT_LT(violation.description.size(), 400U);
+    for (char c : violation.description) EXPECT_GE(static_cast<unsigned char>(c), 0x20);
+    EXPECT_THAT(violation.description, Not(HasSubstr("\u202E")));
+  }
+}
+
+TEST(JobValidator, DisplayNamesHoldWhatPeopleWriteAndNoControls) {
+  const auto with = [](const std::string& name) {
+    return FieldsAfter([&](auto& r) { r.mutable_job()->set_display_name(name); });
+  };
+  EXPECT_THAT(with("Отзывы — 评论 🎬"), IsEmpty());
+  EXPECT_THAT(with(std::string(128, 'x')), IsEmpty());
+  EXPECT_THAT(with(std::string(129, 'x')), ElementsAre("job.display_name"));
+  for (const char* bad : {"a\nb", "a\x7f", "\u200E", "\u2066x", "\u0085"}) {
+    EXPECT_THAT(with(bad), ElementsAre("job.display_name")) << bad;
+  }
+}
+
+TEST(JobValidator, ARequestIdMustBeAUuid) {
+  const auto with = [](const std::string& id) {
+    return FieldsAfter([&](auto& r) { r.set_request_id(id); });
+  };
+  EXPECT_THAT(with("1b4e28ba-2fa1-41d2-883f-0016d3cca427"), IsEmpty());
+  EXPECT_THAT(with("1b4e28ba2fa141d2883f0016d3cca427"), ElementsAre("request_id"));
+  EXPECT_THAT(with("zb4e28ba-2fa1-41d2-883f-0016d3cca427"), ElementsAre("request_id"));
+  EXPECT_THAT(with(std::string(10240, 'a')), ElementsAre("request_id"));
+}
+
+TEST(JobValidator, AMillionLabelsAreOneViolation) {
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                for (int i = 0; i < 1'000'000; ++i) {
+                  (*r.mutable_job()->mutable_labels())[absl::StrCat(i)] = "x";
+                }
+              }),
+              ElementsAre("job.labels"));
+}
+
+TEST(JobValidator, RefusesWhatContradictsItself) {
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                TuneOf(r).set_eval_dataset("datasets/held-out");
+                TuneOf(r).set_eval_fraction(0.1);
+              }),
+              ElementsAre("job.spec.fine_tune.eval_fraction"));
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                TuneOf(r).mutable_hyperparameters()->set_warmup_steps(1);
+                TuneOf(r).mutable_hyperparameters()->set_warmup_ratio(0.1);
+              }),
+              ElementsAre("job.spec.fine_tune.hyperparameters.warmup_steps"));
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                r.set_job_id("a");
+                r.set_job_id_prefix("b");
+              }),
+              ElementsAre("job_id_prefix"));
+}
+
+TEST(JobValidator, RefusesBadPoliciesAndResources) {
+  EXPECT_THAT(
+      FieldsAfter([](auto& r) {
+        v1::JobSpec& spec = *r.mutable_job()->mutable_spec();
+        TuneOf(r).mutable_evaluation()->set_best_metric("bleu");
+        TuneOf(r).mutable_checkpoints()->mutable_interval()->set_seconds(0);
+        TuneOf(r).mutable_text_classification()->set_max_length(-1);
+        spec.mutable_resources()->set_threads(0);
+        spec.mutable_resources()->set_memory_bytes(-1);
+        spec.mutable_retry()->set_max_infra_retries(21);
+        spec.mutable_max_run_duration()->set_seconds(-5);
+        r.mutable_job()->set_priority(1001);
+      }),
+      UnorderedElementsAre("job.priority", "job.spec.fine_tune.evaluation.best_metric",
+                           "job.spec.fine_tune.checkpoints.interval",
+                           "job.spec.fine_tune.text_classification.max_length",
+                           "job.spec.resources.threads", "job.spec.resources.memory_bytes",
+                           "job.spec.retry.max_infra_retries", "job.spec.max_run_duration"));
+}
+
+TEST(JobValidator, DefaultsMakeTheSpecCompleteButForDropoutAndThreads) {
+  v1::JobSpec spec = JobWorld::Request().job().spec();
+  FillDefaults(spec);
+  const v1::FineTune& tune = spec.fine_tune();
+  EXPECT_TRUE(tune.has_full());
+  EXPECT_EQ(tune.hyperparameters().epochs(), 3);
+  EXPECT_EQ(tune.hyperparameters().batch_size(), 8);
+  EXPECT_EQ(tune.hyperparameters().learning_rate(), 5e-5);
+  EXPECT_EQ(tune.hyperparameters().max_grad_norm(), 1);
+  EXPECT_FALSE(tune.hyperparameters().has_dropout());
+  EXPECT_EQ(tune.evaluation().best_metric(), "accuracy");
+  EXPECT_EQ(tune.checkpoints().interval().seconds(), 300);
+  EXPECT_EQ(spec.retry().max_infra_retries(), 20);
+  EXPECT_FALSE(spec.resources().has_threads());
+}
+
+TEST(JobValidator, DefaultsKeepAnExplicitZero) {
+  v1::JobSpec spec = JobWorld::Request().job().spec();
+  spec.mutable_fine_tune()->mutable_hyperparameters()->set_max_grad_norm(0);
+  spec.mutable_retry()->set_max_infra_retries(0);
+  FillDefaults(spec);
+  EXPECT_EQ(spec.fine_tune().hyperparameters().max_grad_norm(), 0);
+  EXPECT_EQ(spec.retry().max_infra_retries(), 0);
+}
+
+TEST(JobValidator, TheDigestIgnoresRequestIdAndTheOrderOfLabels) {
+  v1::CreateJobRequest a = JobWorld::Request("a"), b = JobWorld::Request("a");
+  for (int i = 0; i < 20; ++i) (*a.mutable_job()->mutable_labels())[absl::StrCat(i)] = "x";
+  for (int i = 19; i >= 0; --i) (*b.mutable_job()->mutable_labels())[absl::StrCat(i)] = "x";
+  a.set_request_id("1b4e28ba-2fa1-41d2-883f-0016d3cca427");
+  EXPECT_EQ(RequestDigest(a), RequestDigest(b));
+  b.mutable_job()->set_priority(1);
+  EXPECT_NE(RequestDigest(a), RequestDigest(b));
+}
+
+}  // namespace
+}  // namespace attune

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/agent/report_encoding.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "attune/v1/job.pb.h"
+
+namespace attune {
+namespace {
+
+TEST(EncodeReport, FlattensTheConfusionMatrixByRows) {
+  EvaluationFrame frame;
+  frame.split = "TEST_BASE";
+  frame.confusion = {{1, 2}, {3, 4}};
+  frame.metrics = {{"accuracy", 0.5}};
+  const v1::Evaluation evaluation = EncodeReport(frame).evaluation();
+  EXPECT_EQ(evaluation.split(), v1::Evaluation::TEST_BASE);
+  EXPECT_THAT(evaluation.confusion_matrix(), ::testing::ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(evaluation.metrics().at("accuracy"), 0.5);
+}
+
+TEST(EncodeReport, PhasesAreReasonsOfAJob) {
+  EXPECT_EQ(EncodeReport(PhaseFrame{"WAITING_FOR_DISK"}).phase().reason(),
+            v1::Job::WAITING_FOR_DISK);
+  EXPECT_EQ(EncodeReport(PhaseFrame{"of a newer trainer"}).phase().reason(), v1::Job::TRAINING);
+}
+
+TEST(EncodeReport, AFailureOfAnUnknownClassIsRetriedRatherThanBlamedOnTheUser) {
+  const v1::Failed failed = EncodeReport(FailedFrame{"COSMIC", "UNHEARD_OF", "ray", 4}).failed();
+  EXPECT_EQ(failed.failure_class(), v1::Failed::INFRA);
+  EXPECT_EQ(failed.reason(), v1::TRAINER_CRASHED);
+  EXPECT_EQ(failed.message(), "ray");
+}
+
+TEST(EncodeReport, ACheckpointNamesItsManifestAndFiles) {
+  CheckpointFrame frame;
+  frame.step = 8;
+  frame.manifest_sha256 = std::string(64, 'a');
+  frame.files = {{"manifest.json", 10, std::string(64, 'a')}};
+  const v1::Checkpoint checkpoint = EncodeReport(frame).checkpoint();
+  EXPECT_EQ(checkpoint.step(), 8);
+  EXPECT_EQ(checkpoint.files(0).path(), "manifest.json");
+  EXPECT_EQ(checkpoint.files(0).sha256(), checkpoint.manifest_sha256());
+}
+
+TEST(StopCauses, HaveOneSpellingEach) {
+  for (const v1::StopCause cause :
+       {v1::STOP_CAUSE_PAUSE, v1::STOP_CAUSE_CANCEL, v1::STOP_CAUSE_PREEMPT, v1::STOP_CAUSE_DRAIN,
+        v1::STOP_CAUSE_TIME_LIMIT, v1::STOP_CAUSE_STALE}) {
+    EXPECT_EQ(StopCauseFrom(StopCauseName(cause)), cause);
+  }
+}
+
+TEST(CrashReport, SaysWhatToDoAboutASilentKill) {
+  const v1::Failed failed = CrashReport({.signal = SIGKILL}, 3).failed();
+  EXPECT_EQ(failed.failure_class(), v1::Failed::INFRA);
+  EXPECT_EQ(failed.exit_code(), 137);
+  EXPECT_THAT(failed.message(), ::testing::HasSubstr("batch_size"));
+  EXPECT_EQ(CrashReport({.code = 3}, 3).failed().exit_code(), 3);
+}
+
+}  // namespace
+}  // namespace attune

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/loop/train_loop.h"
+
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "base/errors.h"
+#include "gmock/gmock.h"
+#include "tests/worker/trainer/testing/tiny_job.h"
+
+namespace attune {
+namespace {
+
+using testing::Attempt;
+using testing::AttemptResult;
+using testing::TinyJob;
+
+TEST(TrainLoop, MeasuresTheTestSetOnceForBaseAndTuned) {
+  TinyJob job;
+  const AttemptResult result = Attempt().Run(job.spec, *job.LoadTask());
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  std::vector<std::string> splits;
+  for (const EvaluationFrame& e : result.evaluations) splits.push_back(e.split);
+  EXPECT_THAT(splits, ::testing::ElementsAre("TEST_BASE", "EVAL", "EVAL", "TEST"));
+}
+
+TEST(TrainLoop, ExportsTheWeightsOfTheBestEvaluation) {
+  TinyJob job;
+  job.spec.best_metric = "loss";
+  job.spec.eval_every_steps = 1;
+  job.spec.hyperparameters.learning_rate = 0.5;  // far too high: the first steps are the best
+  job.spec.hyperparameters.max_grad_norm = 0;
+  const AttemptResult result = Attempt().Run(job.spec, *job.LoadTask());
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  int64_t best_step = -1;
+  double best = std::numeric_limits<double>::infinity();
+  for (const EvaluationFrame& e : result.evaluations) {
+    if (e.split != "EVAL") continue;
+    EXPECT_EQ(e.best, e.metrics.at("loss") < best);
+    if (e.best) best_step = e.step, best = e.metrics.at("loss");
+  }
+  ASSERT_LT(best_step, 12);
+  EXPECT_EQ(result.evaluations.back().split, "TEST");
+  EXPECT_EQ(result.evaluations.back().step, best_step);
+}
+
+TEST(TrainLoop, KeepsTheLastTwoCheckpointsAndTheBest) {
+  TinyJob job;
+  job.spec.checkpoint_every_steps = 1;
+  const AttemptResult result = Attempt().Run(job.spec, *job.LoadTask());
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  int64_t best = -1;
+  for (const CheckpointFrame& c : result.checkpoints) {
+    if (c.best) best = c.step;
+  }
+  EXPECT_EQ(result.checkpoints.size(), 12);
+  for (const CheckpointFrame& c : result.checkpoints) {
+    EXPECT_EQ(PosixFileSystem().Exists(c.dir), c.step >= 11 || c.step == best) << c.step;
+  }
+}
+
+TEST(TrainLoop, PauseWritesACheckpointAndCancelDoesNot) {
+  for (const std::string cause : {"pause", "cancel"}) {
+    TinyJob job;
+    job.spec.checkpoint_interval_seconds = 0;
+    Attempt attempt;
+    attempt.control().RequestStop(cause);
+    job.spec.test.reset();
+    const AttemptResult result = attempt.Run(job.spec, *job.LoadTask());
+    ASSERT_TRUE(result.end.ok()) << result.end.status();
+    const auto* stopped = std::get_if<StoppedFrame>(&*result.end);
+    ASSERT_NE(stopped, nullptr);
+    EXPECT_EQ(stopped->cause, cause);
+    EXPECT_EQ(stopped->step, 0);
+    EXPECT_TRUE(result.checkpoints.empty()) << "step 0 needs none";
+  }
+}
+
+// Asks for a stop or a checkpoint in the middle of a step.
+class AskingTask final : public Task {
+ public:
+  AskingTask(std::unique_ptr<Task> task, std::function<void(const StepKey&)> ask)
+      : task_(std::move(task)), ask_(std::move(ask)) {}
+  int64_t train_examples() const override { return task_->train_examples(); }
+  int64_t train_tokens() const override { return task_->train_tokens(); }
+  int64_t examples(Split split) const override { return task_->examples(split); }
+  const std::vector<Parameter*>& parameters() override { return task_->parameters(); }
+  MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override {
+    MicroBatchLoss loss = task_->Forward(examples, key);
+    ask_(key);
+    if (poison_) loss.losses[1] = std::numeric_limits<double>::quiet_NaN();
+    return loss;
+  }
+  void Backward(double scale) override { task_->Backward(scale); }
+  absl::StatusOr<EvaluationFrame> Evaluate(Split split,
+                                           const std::function<bool()>& stopping) override {
+    return task_->Evaluate(split, stopping);
+  }
+  std::string Origin(int64_t example) const override { return task_->Origin(example); }
+  absl::Status WriteModel(const std::string& dir) override { return task_->WriteModel(dir); }
+  void Poison() { poison_ = true; }
+
+ private:
+  std::unique_ptr<Task> task_;
+  std::function<void(const StepKey&)> ask_;
+  bool poison_ = false;
+};
+
+TEST(TrainLoop, StopsAtTheNextStepBoundaryWithItsWorkSaved) {
+  TinyJob job;
+  Attempt attempt;
+  AskingTask task(job.LoadTask(), [&](const StepKey& key) {
+    if (key.step == 2) attempt.control().RequestStop("drain");
+  });
+  const AttemptResult result = attempt.Run(job.spec, task);
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  EXPECT_EQ(std::get<StoppedFrame>(*result.end).step, 3);
+  ASSERT_EQ(result.checkpoints.size(), 1);
+  EXPECT_EQ(result.checkpoints[0].step, 3);
+}
+
+TEST(TrainLoop, WritesACheckpointWhenAsked) {
+  TinyJob job;
+  job.spec.max_steps = 5;
+  job.spec.checkpoint_interval_seconds = 0;
+  Attempt attempt;
+  AskingTask task(job.LoadTask(), [&](const StepKey& key) {
+    if (key.step == 1 && key.micro_step == 0) attempt.control().RequestCheckpoint();
+  });
+  const AttemptResult result = attempt.Run(job.spec, task);
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  ASSERT_EQ(result.checkpoints.size(), 2);
+  EXPECT_EQ(result.checkpoints[0].step, 2);
+  EXPECT_EQ(result.checkpoints[1].step, 5);
+}
+
+TEST(TrainLoop, StopsBeforeANonFiniteLossChangesAWeight) {
+  TinyJob job;
+  std::unique_ptr<AskingTask> task;
+  std::vector<float> before;
+  task = std::make_unique<AskingTask>(job.LoadTask(), [&](const StepKey& key) {
+    if (key.step != 3 || key.micro_step != 0) return;
+    const at::Tensor& value = task->parameters()[5]->value;
+    before.assign(value.const_data_ptr<float>(), value.const_data_ptr<float>() + value.numel());
+    task->Poison();
+  });
+  const AttemptResult result = Attempt().Run(job.spec, *task);
+  ASSERT_EQ(ErrorReasonOf(result.end.status()), "NON_FINITE_LOSS");
+  EXPECT_THAT(std::string(result.end.status().message()), ::testing::HasSubstr("step 4"));
+  EXPECT_THAT(std::string(result.end.status().message()), ::testing::ContainsRegex("line [0-9]+"));
+  const at::Tensor& after = task->parameters()[5]->value;
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), after.const_data_ptr<float>()));
+}
+
+}  // namespace
+}  // namespace attune

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What attune-trainer can be asked to do, each to the end of the process: the exit code.
+#pragma once
+
+#include <string>
+
+namespace attune {
+
+// Runs attempts for the agent at the other end of this descriptor, until it closes.
+int ServeAgent(int fd);
+
+// Runs one spec alone; events as JSON lines on stdout. 0: succeeded; 1: failed or stopped. SIGINT
+// and SIGTERM stop it as "drain".
+int RunSpecFile(const std::string& path, char** argv);
+
+// One JSON object: what this trainer can do, for the agent's inventory.
+int PrintInventory();
+
+// For each JSON line {"text": …} or {"texts": [a, b]} on stdin, a line {"ids": […], "logits": […]}
+// of the model folder's classifier, as it is (no training, no dropout).
+int PrintLogits(const std::string& model_dir);
+
+}  // namespace attune

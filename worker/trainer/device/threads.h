@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process-wide settings that speed and exactness rest on. Some must be in the environment
+// before libtorch is loaded; whoever starts the trainer sets these:
+//
+//   OMP_NUM_THREADS, MKL_NUM_THREADS   the thread count of the job's spec
+//   MKL_CBWR=AUTO                      MKL keeps to one code path (recorded in checkpoints)
+//   OMP_WAIT_POLICY                    ACTIVE when the trainer has its cores for itself, else
+//                                      PASSIVE (a matter of speed only)
+//
+// `attune-trainer --spec` sets what is missing and executes itself once more.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace attune {
+
+// Name and value of those that decide results, for a thread count.
+std::vector<std::pair<std::string, std::string>> RequiredEnvironment(int threads);
+
+// On the compute thread, before anything is computed: one interop thread, subnormals flushed on
+// every compute thread, memory kept by malloc instead of returned to the kernel at each step.
+// FAILED_PRECONDITION/TRAINER_REFUSED: the environment differs from RequiredEnvironment, or two
+// OpenMP runtimes are mapped.
+absl::Status SetUpThreads(int threads);
+
+}  // namespace attune

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes checkpoints in the background, one at a time, reports each when it is complete, and keeps
+// the last two reported and the best on disk. The compute thread calls it; the work runs on the
+// executor given. A checkpoint that found no space stays pending until Retry.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "base/executor.h"
+#include "base/file_system.h"
+#include "worker/trainer/loop/checkpoint.h"
+#include "worker/trainer/loop/event_sink.h"
+
+namespace attune {
+
+class CheckpointWriter {
+ public:
+  // `executor` is serial. All are borrowed and outlive the writer.
+  CheckpointWriter(FileSystem& files, Executor& executor, std::string work_dir, EventSink& events);
+  ~CheckpointWriter();  // waits for a write in progress
+
+  // Not while busy() or with a failure pending.
+  void Start(CheckpointContents contents);
+
+  bool busy() const;
+  absl::Status Wait();  // until not busy; then the failure pending, or OK
+  absl::Status failure() const;
+  void Retry();    // writes what failed once more
+  void Discard();  // gives up what failed
+
+ private:
+  void Post();
+  void Write(const CheckpointContents& contents);
+  void RemoveSuperseded(const CheckpointFrame& newest);
+
+  FileSystem& files_;
+  Executor& executor_;
+  const std::string work_dir_;
+  EventSink& events_;
+  mutable absl::Mutex mutex_;
+  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  // Of the write in progress or failed.
+  std::shared_ptr<const CheckpointContents> contents_;  // shared with the posted task
+  // Of the executor's tasks only.
+  std::vector<std::string> reported_;
+  std::string best_;
+};
+
+}  // namespace attune

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// attune-trainer: frames in, attempts, frames out.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "base/logging.h"
+#include "worker/trainer/commands.h"
+
+namespace {
+
+constexpr int kExitUsage = 2;
+
+// A trainer must not outlive its agent: nobody would own it, and it would keep its cores.
+bool DieWithParent() {
+  const pid_t parent = getppid();
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  return getppid() == parent && parent != 1;  // else it died before
+}
+
+int Usage() {
+  std::fputs(
+      "usage: attune-trainer --fd N            run attempts for the agent at this socket\n"
+      "       attune-trainer --spec FILE       run one job alone; events as JSON lines\n"
+      "       attune-trainer --inventory       what this trainer can do, as JSON\n"
+      "       attune-trainer --logits FOLDER   logits for JSON lines {\"text\": …} on stdin\n",
+      stderr);
+  return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (!attune::InitLogging("trainer", {}).ok()) return kExitUsage;
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "--inventory" && argc == 2) return attune::PrintInventory();
+  if (argc != 3) return Usage();
+  const std::string value = argv[2];
+  if (mode == "--spec") return attune::RunSpecFile(value, argv);
+  if (mode == "--logits") return attune::PrintLogits(value);
+  char* end = nullptr;
+  const long fd = std::strtol(value.c_str(), &end, 10);
+  if (mode != "--fd" || value.empty() || *end != '\0' || fd < 3) return Usage();
+  return DieWithParent() ? attune::ServeAgent(static_cast<int>(fd)) : kExitUsage;
+}
