@@ -174,7 +174,8 @@ absl::Status Server::Parts::Serve(std::function<void(bool)> request_stop) {
   blob_service.emplace(*rpc, *blobs, disk);
   dataset_service.emplace(*rpc, *page_tokens, clock);
   model_service.emplace(*rpc, *page_tokens, clock);
-  metrics.emplace(MetricsParts{*store, job_counters, rpc_counters, *scheduler, files,
+  metrics.emplace(MetricsParts{*store, job_counters, rpc_counters, *scheduler,
+                               [this] { return sessions->LastHeartbeats(); }, files,
                                options.data_dir, kVersion});
   ATTUNE_ASSIGN_OR_RETURN(
       ops, OpsServer::Start(

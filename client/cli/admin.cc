@@ -55,13 +55,15 @@ absl::StatusOr<int> RunStop(bool keep_workers, Session& session) {
   v1::StopRequest request;
   request.set_keep_workers(keep_workers);
   ATTUNE_RETURN_IF_ERROR(connection->Call(&v1::AdminService::Stub::Stop, request).status());
+  const std::string address = connection->endpoint().address;
+  session.Disconnect();  // the server waits for open connections, and we no longer listen to it
   if (!server.AwaitExit(kStopMilliseconds)) {
     return ClientError(ClientReason::kWaitedTooLong,
                        absl::StrCat("the server (process ", info.process_id(),
                                     ") was told to stop and has not ended yet"),
                        "look at its log");
   }
-  session.out() << "stopped attuned at " << connection->endpoint().address << "\n";
+  session.out() << "stopped attuned at " << address << "\n";
   return 0;
 }
 

@@ -7,8 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/suggestion.h"
 #include "client/cli/commands.h"
-#include "client/spec/suggestion.h"
 #include "client/text/error_text.h"
 #include "client/text/words.h"
 

@@ -7,11 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
+#include "base/suggestion.h"
 #include "client/cli/commands.h"
 #include "client/cli/listing.h"
 #include "client/cli/paging.h"
 #include "client/client_errors.h"
-#include "client/spec/suggestion.h"
 
 namespace attune {
 namespace {

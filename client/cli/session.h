@@ -47,6 +47,8 @@ class Session {
 
   // Resolves address and token; sends nothing.
   absl::StatusOr<Connection*> Connect();
+  // Closes it; what Connect returned is gone.
+  void Disconnect() { connection_.reset(); }
 
   std::ostream& out() { return surroundings_.out; }
   std::ostream& err() { return surroundings_.err; }

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "client/spec/suggestion.h"
+#include "base/suggestion.h"
 
 namespace attune {
 namespace {

@@ -12,9 +12,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/errors.h"
+#include "base/suggestion.h"
 #include "client/client_errors.h"
 #include "client/spec/field_text.h"
-#include "client/spec/suggestion.h"
 
 namespace attune {
 namespace {

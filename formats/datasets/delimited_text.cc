@@ -5,9 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/suggestion.h"
 #include "formats/datasets/delimited_records.h"
 #include "formats/datasets/example_sink.h"
-#include "formats/text/suggestion.h"
+#include "formats/text/name_list.h"
 #include "formats/text/utf8.h"
 
 namespace attune {
@@ -24,7 +25,7 @@ Problem MissingColumn(int64_t line, const std::string& name,
   Problem problem{"", line, 1, "", ""};
   problem.message =
       absl::StrCat("no column '", Printable(name), "'; the file has: ", NameList(present));
-  const std::string near = NearestName(name, present);
+  const std::string near = Nearest(name, present);
   problem.remedy = near.empty() ? "Name one of these columns."
                                 : absl::StrCat("Did you mean '", Printable(near), "'?");
   return problem;

@@ -5,10 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/suggestion.h"
 #include "formats/datasets/example_sink.h"
 #include "formats/datasets/text_lines.h"
 #include "formats/json/strict_json.h"
-#include "formats/text/suggestion.h"
+#include "formats/text/name_list.h"
 #include "formats/text/utf8.h"
 
 namespace attune {
@@ -74,7 +75,7 @@ class JsonLineReader {
     if (found != row.end()) return &*found;
     std::vector<std::string> names;
     for (const auto& item : row.items()) names.push_back(item.key());
-    const std::string near = NearestName(name, names);
+    const std::string near = Nearest(name, names);
     Report(1,
            absl::StrCat("no field '", Printable(name),
                         "'; the object has: ", names.empty() ? "nothing" : NameList(names)),

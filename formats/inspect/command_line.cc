@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "formats/text/suggestion.h"
+#include "base/suggestion.h"
 #include "formats/text/utf8.h"
 
 namespace attune {
@@ -36,7 +36,7 @@ absl::Status ReadFlag(const Command& command, const std::vector<std::string>& ar
     value = arguments[++*at];
   }
   if (std::find(command.flags.begin(), command.flags.end(), name) == command.flags.end()) {
-    const std::string near = NearestName(name, command.flags);
+    const std::string near = Nearest(name, command.flags);
     return absl::InvalidArgumentError(absl::StrCat("unknown flag --", Printable(name),
                                                    near.empty() ? "" : "; did you mean --", near,
                                                    near.empty() ? "" : "?"));

@@ -9,7 +9,7 @@
 #include "formats/datasets/labelled_text.h"
 #include "formats/datasets/split.h"
 #include "formats/inspect/inspections.h"
-#include "formats/text/suggestion.h"
+#include "formats/text/name_list.h"
 #include "formats/text/utf8.h"
 #include "formats/weights/model_folder.h"
 

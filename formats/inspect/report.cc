@@ -2,7 +2,7 @@
 #include "formats/inspect/report.h"
 
 #include "absl/strings/str_cat.h"
-#include "formats/text/suggestion.h"
+#include "formats/text/name_list.h"
 #include "formats/text/utf8.h"
 #include "nlohmann/json.hpp"
 

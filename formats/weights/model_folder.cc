@@ -9,7 +9,7 @@
 #include "base/errors.h"
 #include "formats/files/regular_file.h"
 #include "formats/json/strict_json.h"
-#include "formats/text/suggestion.h"
+#include "formats/text/name_list.h"
 #include "formats/text/utf8.h"
 #include "formats/weights/bert_tensors.h"
 

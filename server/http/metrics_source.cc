@@ -27,7 +27,7 @@ using google::protobuf::util::TimeUtil;
 using Families = std::vector<prometheus::MetricFamily>;
 
 constexpr std::string_view kTasks[] = {"text_classification"};
-constexpr std::string_view kResults[] = {"SUCCEEDED", "FAILED", "CANCELLED"};
+constexpr std::string_view kResults[] = {"succeeded", "failed", "cancelled"};
 constexpr std::string_view kStages[] = {"load",      "tokenize", "forward",   "backward",
                                         "optimizer", "eval",     "checkpoint"};
 constexpr v1::Job::State kRunning[] = {v1::Job::RUNNING, v1::Job::PAUSING, v1::Job::CANCELLING};
@@ -43,6 +43,7 @@ struct StoreView {
   std::vector<WorkerRecord> workers;
   std::vector<AttemptRecord> held;
   BlobTotals blobs;
+  std::map<std::string, absl::Time> heartbeats;
 };
 
 absl::Status ReadStore(const Snapshot& snapshot, StoreView& view) {
@@ -121,7 +122,7 @@ void AddJobCounters(const JobCounters::Snapshot& c, Families& out) {
 
   FamilyBuilder requeues =
       Counter("attune_job_requeues_total", "Times a job went back to the queue, by reason.");
-  AddByName(requeues, c.requeues, "reason", {"BACKOFF", "PREEMPTED", "DRAINED"});
+  AddByName(requeues, c.requeues, "reason", {"backoff", "preempted", "drained"});
   out.push_back(requeues.Build());
 }
 
@@ -172,7 +173,11 @@ void AddWorkers(const StoreView& view, const JobCounters::Snapshot& c, Families&
     });
     slots.Add(worker.state() == v1::Worker::ONLINE ? worker.inventory().slots() : 0, labels);
     in_use.Add(static_cast<double>(used), labels);
-    heartbeat.Add(Seconds(worker.last_heartbeat_time()), {{"worker", record.id()}});
+    const auto beat = view.heartbeats.find(record.id());
+    heartbeat.Add(beat == view.heartbeats.end()
+                      ? Seconds(worker.last_heartbeat_time())
+                      : static_cast<double>(absl::ToUnixMillis(beat->second)) / 1000,
+                  {{"worker", record.id()}});
   }
   FamilyBuilder workers = Gauge("attune_workers", "Workers by state.");
   for (const auto& [state, count] : states) workers.Add(count, {{"state", state}});
@@ -285,6 +290,7 @@ std::vector<prometheus::MetricFamily> MetricsSource::Collect() const {
   StoreView view;
   const absl::Status read =
       parts_.store.Read([&](Snapshot& snapshot) { return ReadStore(snapshot, view); });
+  view.heartbeats = parts_.last_heartbeats();
   if (read.ok()) {
     AddJobStates(view, out);
     AddWorkers(view, counters, out);

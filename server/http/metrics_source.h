@@ -6,6 +6,8 @@
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,8 @@ struct MetricsParts {
   const JobCounters& jobs;
   const RpcCounters& calls;
   const QueueView& queue;
+  // Wall time of each connected worker's last message.
+  std::function<std::map<std::string, absl::Time>()> last_heartbeats;
   FileSystem& files;
   std::string data_dir;
   std::string version;

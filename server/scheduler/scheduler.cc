@@ -204,7 +204,7 @@ void Scheduler::Impl::OnGranted(const Placement& placement, const absl::Status& 
   changed_jobs.insert(placement.job_id);
   workers_changed = true;
   // A refusal means that the rows had changed; what is read next will say so.
-  granted ? Wake() : WakeLater();
+  status.ok() && granted ? Wake() : WakeLater();
 }
 
 void Scheduler::Impl::WakeLater() {

@@ -244,6 +244,7 @@ absl::Status ReportApplier::OnCheckpoint(const v1::Checkpoint& checkpoint) {
   ATTUNE_RETURN_IF_ERROR(InsertCheckpoint(transaction_, attempt_.job_id, row));
   ATTUNE_RETURN_IF_ERROR(TrimCheckpoints(transaction_, attempt_.job_id, kKeptCheckpoints));
   record_.job.set_committed_step(checkpoint.step());
+  record_.stalled_ends = 0;  // however this attempt ends: a pause is progress, too
   ATTUNE_RETURN_IF_ERROR(PutJob(transaction_, record_));
   v1::JobEvent event = NewEvent();
   *event.mutable_checkpoint() = checkpoint;

@@ -134,7 +134,7 @@ void SessionHub::OnHeartbeat(const SessionPtr& session, const v1::Heartbeat& hea
   for (const v1::HeldAttempt& held : heartbeat.held()) {
     const LiveLease* lease = deadlines_.Find(held.fence());
     if (lease == nullptr || lease->worker_id != session->worker_id()) {
-      if (held.running()) session->SendStale(held);
+      held.running() ? session->SendStale(held) : changes.dead.push_back(held.fence());
       continue;
     }
     renewed.push_back(held.fence());

@@ -22,7 +22,8 @@ std::vector<int64_t> WorkerSession::TakeGone(const v1::Heartbeat& heartbeat) {
   std::set<int64_t> gone = std::move(running_);
   running_.clear();
   for (const v1::HeldAttempt& held : heartbeat.held()) {
-    if (held.running()) running_.insert(held.fence());
+    if (!held.running()) continue;
+    running_.insert(held.fence());
     gone.erase(held.fence());
   }
   return std::vector<int64_t>(gone.begin(), gone.end());

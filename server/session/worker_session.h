@@ -41,8 +41,7 @@ class WorkerSession {
   void Welcome(const std::string& incarnation, absl::Duration ttl, absl::Duration interval);
   void Close(absl::Status status);  // → kClosed; once
 
-  // What ran at the hello or heartbeat before and is not named now: its trainer is dead, and its
-  // reports, if there were any, are done with.
+  // What ran at the hello or heartbeat before and does not run now: its trainer is dead.
   std::vector<int64_t> TakeGone(const v1::Heartbeat& heartbeat);
   void KeepRunning(const std::vector<int64_t>& fences) {
     running_.insert(fences.begin(), fences.end());

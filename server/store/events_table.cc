@@ -20,7 +20,7 @@ absl::StatusOr<int64_t> JobNumber(const Snapshot& snapshot, std::string_view job
   query.Bind(job_id);
   if (query.Next()) return query.Int(0);
   ATTUNE_RETURN_IF_ERROR(query.status());
-  return absl::NotFoundError("no such job");
+  return absl::NotFoundError(absl::StrCat(ResourceName("jobs", job_id), " does not exist"));
 }
 
 absl::StatusOr<int64_t> NewestOf(const Snapshot& snapshot, int64_t job_number) {

@@ -57,7 +57,7 @@ absl::StatusOr<typename Table::Value> Get(const Snapshot& snapshot, std::string_
   typename Table::Value value;
   if (query.Next() && query.Parse(0, value)) return value;
   ATTUNE_RETURN_IF_ERROR(query.status());
-  return absl::NotFoundError(absl::StrCat("no such ", Table::kColumn));
+  return absl::NotFoundError(absl::StrCat(ResourceName(Table::kTable, id), " does not exist"));
 }
 
 template <typename Table>

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
+#include "base/resource_name.h"
 #include "google/protobuf/util/time_util.h"
 #include "server/store/database.h"
 
@@ -142,7 +143,7 @@ absl::StatusOr<JobRecord> GetJob(const Snapshot& snapshot, std::string_view job_
   JobRecord record;
   if (query.Next() && ReadRecord(query, record)) return record;
   ATTUNE_RETURN_IF_ERROR(query.status());
-  return absl::NotFoundError("no such job");
+  return absl::NotFoundError(absl::StrCat(ResourceName("jobs", job_id), " does not exist"));
 }
 
 absl::StatusOr<std::optional<JobRecord>> FindJobByRequest(const Snapshot& snapshot,

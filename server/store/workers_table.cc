@@ -2,6 +2,7 @@
 #include "server/store/workers_table.h"
 
 #include "base/errors.h"
+#include "base/resource_name.h"
 #include "server/store/database.h"
 
 namespace attune {
@@ -46,7 +47,7 @@ absl::StatusOr<WorkerRecord> GetWorker(const Snapshot& snapshot, std::string_vie
   WorkerRecord record;
   if (query.Next() && ReadRecord(query, record)) return record;
   ATTUNE_RETURN_IF_ERROR(query.status());
-  return absl::NotFoundError("no such worker");
+  return absl::NotFoundError(ResourceName("workers", id) + " does not exist");
 }
 
 absl::StatusOr<std::vector<WorkerRecord>> ListWorkers(const Snapshot& snapshot) {

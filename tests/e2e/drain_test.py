@@ -33,7 +33,7 @@ class Drain(EndToEndTest):
 
     def test_admin_stop_waits_until_the_server_is_gone(self):
         worker = self.server.agent()
-        done = self.cli_ok(self.server, "admin", "stop")
+        done = self.cli_ok(self.server, "admin", "stop", seconds=4)  # calls in flight have 5 s
         self.assertIn(self.server.address, done.stdout)
         self.assertEqual(self.server.attuned.wait(5), 0)
         self.assertFalse(worker.alive())
@@ -70,7 +70,7 @@ class Drain(EndToEndTest):
         self.assertEqual([m.step for m in self.client.metrics(name)], list(range(1, 201)))
 
     def test_kept_workers_train_on_and_are_adopted(self):
-        name = self.running(steps=400)
+        name = self.running(steps=100)
         worker, [trainer] = self.server.agent(), self.server.trainers()
         self.cli_ok(self.server, "admin", "stop", "--keep-workers")
         self.assertTrue(worker.alive() and trainer.alive())

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One job from `attune submit` to a model that transformers loads, with everything seen on the way."""
+"""One job from `attune submit` to a model that transformers loads, and all that is seen of it."""
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -10,14 +11,9 @@ import unittest
 import grpc
 from google.protobuf import descriptor_pb2
 
-from harness.case import EndToEndTest
+from harness.case import TEST, EndToEndTest
 from harness.stubs import health, health_grpc, reflection, reflection_grpc, v1
 from harness.waiting import wait_for
-
-SUBMIT = ("submit", "--watch", "--id", "spine", "--base", "models/tiny", "--train", "datasets/train",
-          "--test", "datasets/test", "--eval-fraction", "0.1",
-          "--set", "hyperparameters.epochs=20", "--set", "hyperparameters.batch_size=8",
-          "--set", "hyperparameters.learning_rate=1e-3")
 
 
 def predictions(folder, texts):
@@ -37,7 +33,9 @@ class Spine(EndToEndTest):
         server = self.start_server()
         self.add_inputs(server, rows=300, test_rows=60)
         client = server.client()
-        submit = server.cli_start(*SUBMIT)
+        job_file = self.job_file(server, test_dataset=TEST, eval_fraction=0.1, hyperparameters={
+            "epochs": 20, "batch_size": 8, "learning_rate": 1e-3})
+        submit = server.cli_start("submit", "--watch", "--id", "spine", "-f", job_file)
         self.addCleanup(submit.kill)
         self.during_the_job(server, client)
         out, err = submit.communicate(timeout=90)
@@ -64,12 +62,12 @@ class Spine(EndToEndTest):
                      "attune_job_train_loss", "attune_job_learning_rate",
                      "attune_job_last_step_timestamp_seconds"):
             self.assertRegex(text, rf'(?m)^{name}\{{[^}}]*job="(jobs/)?spine"')
-        self.assertRegex(text, r'(?m)^attune_jobs\{state="running"\} 1$')
+        self.assertRegex(text, r'(?m)^attune_jobs\{state="RUNNING"\} 1$')
         self.assertRegex(text, r'(?m)^attune_slots_in_use\{[^}]*\} 1$')
 
     def what_submit_printed(self, out, job):
         self.assertRegex(out, r"(?m)^Submitted jobs/spine: (queued, position 1|running.*)$")
-        self.assertRegex(out, r"(?m)^ step \d+/\d+  epoch \d+\.\d\d/20  loss \S+  lr \S+  .*ETA ")
+        self.assertRegex(out, r"(?m)^ step \d+/\d+  epoch \d+\.\d\d/\d+  loss \S+  lr \S+  .*ETA ")
         self.assertRegex(out, r"(?m)^ eval at step \d+: accuracy ")
         self.assertRegex(out, r"(?m)^jobs/spine SUCCEEDED in ")
         self.assertRegex(out, r"(?m)^  test accuracy \d\.\d+ on 60 rows never trained on"
@@ -106,8 +104,11 @@ class Spine(EndToEndTest):
     def gauges_of_the_job_are_gone(self, server):
         text = server.metrics_text()
         self.assertNotIn("spine", text)
-        self.assertRegex(text, r'(?m)^attune_jobs\{state="succeeded"\} 1$')
-        self.assertRegex(text, r'(?m)^attune_jobs_finished_total\{[^}]*result="succeeded"[^}]*\} 1$')
+        self.assertRegex(text, r'(?m)^attune_jobs\{state="SUCCEEDED"\} 1$')
+        finished = re.findall(
+            r'(?m)^attune_jobs_finished_total\{[^}]*result="(\w+)"[^}]*\} (\d+)$', text)
+        self.assertEqual(sorted(finished),
+                         [("cancelled", "0"), ("failed", "0"), ("succeeded", "1")])
 
 
 class PublicFace(EndToEndTest):

@@ -6,7 +6,8 @@
 namespace attune {
 
 FaultSchedule::FaultSchedule(SimLoop& loop, Rng& rng, SimNetwork& network, SimServer& server,
-                             std::vector<std::unique_ptr<SimWorker>>& workers, History& history)
+                             std::vector<std::unique_ptr<SimWorker>>& workers, History& history,
+                             bool disks_fill_up)
     : lane_(loop.NewExecutor("faults")),
       rng_(rng),
       network_(network),
@@ -15,6 +16,10 @@ FaultSchedule::FaultSchedule(SimLoop& loop, Rng& rng, SimNetwork& network, SimSe
       history_(history) {
   for (int kind = 0; kind < static_cast<int>(Fault::kCount); ++kind) {
     if (rng_.Below(2) == 0) kinds_.push_back(static_cast<Fault>(kind));
+  }
+  if (disks_fill_up) {
+    kinds_.insert(kinds_.end(), 3, Fault::kServerDiskFull);
+    kinds_.insert(kinds_.end(), 3, Fault::kWorkerDiskFull);
   }
 }
 
@@ -43,7 +48,8 @@ void FaultSchedule::KeepServerUp() {
 void FaultSchedule::StartServer() {
   if (server_.up()) return;
   const absl::Status started = server_.Start();
-  if (!started.ok()) {
+  // On a full disk it may refuse, and is started again.
+  if (!started.ok() && !absl::IsResourceExhausted(started)) {
     history_.broken.push_back(absl::StrCat("the server does not start: ", started.ToString()));
   }
 }
@@ -52,6 +58,7 @@ void FaultSchedule::Strike(Fault fault) {
   if (fault == Fault::kSessionCut || fault == Fault::kSessionSilent) {
     return network_.CutSession(fault == Fault::kSessionSilent);
   }
+  if (fault == Fault::kServerDiskFull) return FillUp(server_.disk());
   if (fault <= Fault::kServerPause) return StrikeServer(fault);
   StrikeWorker(fault, *workers_[rng_.Below(workers_.size())]);
 }
@@ -71,6 +78,12 @@ void FaultSchedule::StrikeServer(Fault fault) {
   }
 }
 
+// Nothing more fits, for a while.
+void FaultSchedule::FillUp(CrashDisk& disk) {
+  disk.SetCapacity(0);
+  lane_.PostAfter(Within(60), [&disk] { disk.SetCapacity(int64_t{1} << 40); });
+}
+
 void FaultSchedule::StrikeWorker(Fault fault, SimWorker& worker) {
   if (!worker.up()) return;
   switch (fault) {
@@ -83,6 +96,8 @@ void FaultSchedule::StrikeWorker(Fault fault, SimWorker& worker) {
       return StartWorkerLater(worker);
     case Fault::kTrainerKill:
       return worker.trainers().KillOne();
+    case Fault::kWorkerDiskFull:
+      return FillUp(worker.disk());
     default:
       worker.Pause(fault == Fault::kWorkerPause);
       lane_.PostAfter(Within(60), [&worker] { worker.Resume(); });

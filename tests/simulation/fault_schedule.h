@@ -29,12 +29,15 @@ enum class Fault {
   kWorkerPause,
   kTrainerKill,
   kCount,
+  kServerDiskFull = kCount,  // only where asked for
+  kWorkerDiskFull,
 };
 
 class FaultSchedule {
  public:
   FaultSchedule(SimLoop& loop, Rng& rng, SimNetwork& network, SimServer& server,
-                std::vector<std::unique_ptr<SimWorker>>& workers, History& history);
+                std::vector<std::unique_ptr<SimWorker>>& workers, History& history,
+                bool disks_fill_up);
 
   void Start(absl::Duration until);  // faults of the drawn kinds, until then (SinceBoot)
   void StartServer();                // unless it runs
@@ -43,6 +46,7 @@ class FaultSchedule {
   void Next();
   void Strike(Fault fault);
   void StrikeServer(Fault fault);
+  void FillUp(CrashDisk& disk);
   void StrikeWorker(Fault fault, SimWorker& worker);
   void StartWorkerLater(SimWorker& worker);
   void KeepServerUp();

@@ -38,7 +38,9 @@ class SimChecks {
       store_.Write(
           Lane::kUrgent,
           [this, job_id](Transaction& transaction) { return Check(transaction, job_id); },
-          [](const absl::Status&) {});
+          [this, job_id](const absl::Status& status) {
+            if (!status.ok() && !absl::IsNotFound(status)) CheckLater(job_id);
+          });
     });
   }
   absl::Status Check(Transaction& transaction, const std::string& job_id) {

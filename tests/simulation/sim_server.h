@@ -68,9 +68,11 @@ class SimServer {
   Store& store();
   BlobStore& blobs();
   FileSystem& blob_files();
+  CrashDisk& disk() { return disk_; }
 
  private:
   struct Process;
+  absl::Status StartProcess();
   absl::Status OpenProcess(Process& process);
   absl::Status AddInputs();
   void NoteApplied(const v1::ReportAttemptRequest& request, int64_t next_index);

@@ -43,6 +43,7 @@ class SimTrainer : public std::enable_shared_from_this<SimTrainer> {
   absl::Status Resume();
   void Step();
   void ScheduleStep();
+  bool Saved();
   absl::Status WriteCheckpoint();
   absl::Status Finish();
   void ExitLater(int code);
@@ -96,10 +97,12 @@ void SimTrainer::ScheduleStep() {
 void SimTrainer::Step() {
   const bool save = stop_cause_ != "cancel" && stop_cause_ != "stale";
   if (!stop_cause_.empty()) {
-    if (save && !WriteCheckpoint().ok()) return ExitLater(1);
+    if (save && !Saved()) return;
     Say(StoppedFrame{stop_cause_, step_});
     return ExitLater(0);
   }
+  if (checkpoint_wanted_ && !Saved()) return;
+  checkpoint_wanted_ = false;
   if (TrainerFails(spec_.hyperparameters.weight_decay) && step_ >= spec_.max_steps / 2) {
     Say(FailedFrame{"USER", "NON_FINITE_LOSS", "the loss is nan", step_});
     return ExitLater(1);
@@ -108,11 +111,24 @@ void SimTrainer::Step() {
     state_ = NextTrainingState(state_, ++step_);
     Say(MetricsFrame{.step = step_, .loss = LossOf(state_), .samples = step_, .tokens = step_});
   }
-  if (std::exchange(checkpoint_wanted_, false) || step_ % spec_.checkpoint_every_steps == 0) {
-    if (!WriteCheckpoint().ok()) return ExitLater(1);
-  }
+  checkpoint_wanted_ = checkpoint_wanted_ || step_ % spec_.checkpoint_every_steps == 0;
+  if (checkpoint_wanted_ && !Saved()) return;
+  checkpoint_wanted_ = false;
   if (step_ < spec_.max_steps) return ScheduleStep();
-  ExitLater(Finish().ok() ? 0 : 1);
+  const absl::Status finished = Finish();
+  if (absl::IsResourceExhausted(finished)) return ScheduleStep();
+  ExitLater(finished.ok() ? 0 : 1);
+}
+
+// False: on a full disk it waits at this step's boundary; on a broken one it ends.
+bool SimTrainer::Saved() {
+  const absl::Status status = WriteCheckpoint();
+  if (absl::IsResourceExhausted(status)) {
+    ScheduleStep();
+  } else if (!status.ok()) {
+    ExitLater(1);
+  }
+  return status.ok();
 }
 
 absl::Status SimTrainer::WriteCheckpoint() {

@@ -57,6 +57,7 @@ SimWorker::SimWorker(std::string name, int slots, SimLoop& loop, SimNetwork& net
       history_(history),
       files_(disk_),
       trainers_(name_, slots, loop, files_, rng, trace, history),
+      hardware_(loop.NewExecutor(name_ + " hardware")),
       boot_id_(rng.Uuid()) {
   disk_.MakeDirs(kWorkDir).IgnoreError();
   disk_.SyncDir("").IgnoreError();
@@ -72,8 +73,20 @@ void SimWorker::Start() {
   process_->lane.Post([this, process = process_.get()] {
     absl::Status started = process->cache.Init();
     if (started.ok()) started = process->agent.Start();
-    if (started.ok()) return;
-    history_.broken.push_back(absl::StrCat(name_, " does not start: ", started.ToString()));
+    if (!started.ok()) OnStartFailed(started);
+  });
+}
+
+// On a full disk it may refuse, and is started again.
+void SimWorker::OnStartFailed(const absl::Status& why) {
+  trace_.Line(name_, " does not start: ", why.ToString());
+  if (!absl::IsResourceExhausted(why)) {
+    return history_.broken.push_back(absl::StrCat(name_, " does not start: ", why.ToString()));
+  }
+  hardware_.PostAfter(absl::Seconds(5), [this, process = process_.get()] {
+    if (process_.get() != process) return;
+    Kill(false);
+    Start();
   });
 }
 

@@ -31,12 +31,14 @@ class SimWorker {
   void Resume();
   bool up() const { return process_ != nullptr; }
   SimTrainerLauncher& trainers() { return trainers_; }
+  CrashDisk& disk() { return disk_; }
 
   // Processes and attempts that are still here.
   std::vector<std::string> Leftovers();
 
  private:
   struct Process;
+  void OnStartFailed(const absl::Status& why);
   void EndProcess();
 
   const std::string name_;
@@ -50,6 +52,7 @@ class SimWorker {
   CrashDisk disk_;
   MemoryFileSystem files_;
   SimTrainerLauncher trainers_;
+  SimExecutor& hardware_;  // never dies
   std::string boot_id_;
   std::unique_ptr<Process> process_;
 };

@@ -31,7 +31,7 @@ class Simulation {
         trace_(loop_.clock()),
         network_(loop_, rng_),
         server_(loop_, rng_, trace_, history_, options.blob_disk_lies),
-        faults_(loop_, rng_, network_, server_, workers_, history_) {}
+        faults_(loop_, rng_, network_, server_, workers_, history_, options.disks_fill_up) {}
 
   SimulationResult Run();
 

@@ -19,6 +19,7 @@ struct SimulationOptions {
   absl::Duration settle_within = absl::Hours(2);
   // The disk under the server's blobs forgets to sync: a bug that the checker must see.
   bool blob_disk_lies = false;
+  bool disks_fill_up = false;  // now and then, for a while
 };
 
 struct SimulationResult {

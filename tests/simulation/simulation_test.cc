@@ -11,8 +11,8 @@
 namespace attune {
 namespace {
 
-// ATTUNE_SIM_SEEDS: how many; ATTUNE_SIM_FIRST_SEED: from which on, to look at one; ATTUNE_SIM_LOG=1:
-// what the components log.
+// ATTUNE_SIM_SEEDS: how many; ATTUNE_SIM_FIRST_SEED: from which on, to look at one;
+// ATTUNE_SIM_LOG=1: what the components log.
 int64_t FromEnvironment(const char* name, int64_t otherwise) {
   const char* value = std::getenv(name);
   int64_t number = 0;
@@ -53,6 +53,36 @@ TEST_F(SimulationTest, HundredSeedsKeepEveryPromise) {
               failed, cancelled, attempts);
 }
 
+TEST_F(SimulationTest, FullDisksBreakNoPromise) {
+  const auto first = static_cast<uint64_t>(FromEnvironment("ATTUNE_SIM_FIRST_SEED", 1));
+  const auto count = static_cast<uint64_t>(FromEnvironment("ATTUNE_SIM_SEEDS", 30));
+  for (uint64_t seed = first; seed < first + count && !HasFailure(); ++seed) {
+    SimulationOptions options;
+    options.seed = seed;
+    options.disks_fill_up = true;
+    const SimulationResult result = RunSimulation(options);
+    EXPECT_TRUE(result.violations.empty()) << Report(seed, result);
+  }
+}
+
+// Seeds that found a bug when they were new, each with what it was.
+TEST_F(SimulationTest, SeedsThatFoundBugsStayGood) {
+  for (const uint64_t seed : {
+           5,     // a power cut took step metrics but left the checkpoint of these steps
+           17,    // a slot stayed held: its trainer had ended between two heartbeats
+           31,    // a slot stayed held after STOP(stale), until the next hello
+           38,    // a power cut brought back a checkpoint that had been reported already
+           118,   // a late renewal: the agent was live again and did not notice
+           1246,  // an agent reported a checkpoint that a cancel had given up, behind the end
+           439,   // NO_PROGRESS, although a pause between the failures had committed a step
+       }) {
+    SimulationOptions options;
+    options.seed = seed;
+    const SimulationResult result = RunSimulation(options);
+    EXPECT_TRUE(result.violations.empty()) << Report(seed, result);
+  }
+}
+
 TEST_F(SimulationTest, TheSameSeedGivesTheSameTrace) {
   SimulationOptions options;
   options.seed = 7;
@@ -70,6 +100,21 @@ TEST_F(SimulationTest, WithoutFaultsEveryJobRunsOnce) {
   EXPECT_TRUE(result.violations.empty()) << Report(options.seed, result);
   EXPECT_EQ(result.succeeded + result.failed + result.cancelled, 12);
   EXPECT_GE(result.succeeded, 6);
+}
+
+// The whole chain sees a broken promise: a disk that only says it synced loses checkpoints that the
+// server had registered, and some power cut shows it.
+TEST_F(SimulationTest, ADiskThatLiesAboutSyncingIsFoundOut) {
+  std::string found;
+  for (uint64_t seed = 1; seed <= 60 && found.empty(); ++seed) {
+    SimulationOptions options;
+    options.seed = seed;
+    options.blob_disk_lies = true;
+    for (const std::string& violation : RunSimulation(options).violations) {
+      if (violation.starts_with("I11 ")) found = violation;
+    }
+  }
+  EXPECT_FALSE(found.empty());
 }
 
 }  // namespace

@@ -156,6 +156,8 @@ void Agent::OnLease(v1::Lease lease) {
                                  [fence](const v1::Lease& w) { return w.fence() == fence; });
   if (waits || attempts_.contains(fence) || ended_.contains(fence)) return;
   waiting_.push_back(std::move(lease));
+  // At once: what the server never saw running it could not see gone, and would keep its slot.
+  session_.HeartbeatNow();
   drained_ ? StopAll(v1::STOP_CAUSE_DRAIN) : StartWaiting();
 }
 
@@ -174,19 +176,20 @@ void Agent::StartWaiting() {
     if (slot < 0) return;
     v1::Lease lease = std::move(waiting_.front());
     waiting_.pop_front();
-    StartLease(std::move(lease), slot);
+    if (!StartLease(std::move(lease), slot)) return;
   }
 }
 
-void Agent::StartLease(v1::Lease lease, int slot) {
+// False: the disk does not take it now; it waits, and is tried again.
+bool Agent::StartLease(v1::Lease lease, int slot) {
   const AttemptFolder folder = AttemptFolder::For(options_.work_dir, lease.job(), lease.fence());
   absl::StatusOr<std::unique_ptr<EventOutbox>> outbox =
       NewOutbox(folder, IdentityOf(lease.job(), lease.attempt(), lease.fence()));
   if (!outbox.ok()) {
     LogError("cannot start an attempt; trying again", {{"status", outbox.status().ToString()}});
-    waiting_.push_back(std::move(lease));
+    waiting_.push_front(std::move(lease));
     lane_.After(kStartRetry, [this] { StartWaiting(); });
-    return;
+    return false;
   }
   LogInfo("lease", {{"job", lease.job()},
                     {"attempt", Str(lease.attempt())},
@@ -194,12 +197,17 @@ void Agent::StartLease(v1::Lease lease, int slot) {
                     {"resume_step", Str(lease.resume_step())}});
   LeaseRunner& runner = AddRunner(folder, *std::move(outbox), slot);
   runner.Run(std::move(lease), options_.slots[static_cast<size_t>(slot)]);
+  return true;
 }
 
 absl::StatusOr<std::unique_ptr<EventOutbox>> Agent::NewOutbox(const AttemptFolder& folder,
                                                               const v1::HeldAttempt& identity) {
   ATTUNE_RETURN_IF_ERROR(parts_.files.MakeDirs(folder.root()));
-  return EventOutbox::Create(parts_.files, folder.outbox(), identity);
+  absl::StatusOr<std::unique_ptr<EventOutbox>> outbox =
+      EventOutbox::Create(parts_.files, folder.outbox(), identity);
+  // Nothing else is in it yet, and the lease may be withdrawn before it can start.
+  if (!outbox.ok()) (void)parts_.files.RemoveTree(folder.root());
+  return outbox;
 }
 
 LeaseRunner& Agent::AddRunner(const AttemptFolder& folder, std::unique_ptr<EventOutbox> outbox,

@@ -75,7 +75,7 @@ class Agent {
   void OnLive();
   void OnLapsed();
   void StartWaiting();
-  void StartLease(v1::Lease lease, int slot);
+  bool StartLease(v1::Lease lease, int slot);
   int FreeSlot() const;
   absl::StatusOr<std::unique_ptr<EventOutbox>> NewOutbox(const AttemptFolder& folder,
                                                          const v1::HeldAttempt& identity);

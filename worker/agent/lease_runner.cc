@@ -57,8 +57,10 @@ void LeaseRunner::Run(v1::Lease lease, TrainerOptions slot) {
 }
 
 void LeaseRunner::Conclude(v1::AttemptReport final_report) {
-  if (!outbox_->has_final()) final_ = std::move(final_report);
-  checkpoints_.AddLeftovers();
+  if (!outbox_->has_final()) {
+    final_ = std::move(final_report);
+    checkpoints_.AddLeftovers();
+  }
   trainer_ = Trainer::kDead;
   Advance();
 }

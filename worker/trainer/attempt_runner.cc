@@ -27,7 +27,8 @@ absl::Status OutOfMemory() {
 
 absl::Status FromTorch(const c10::Error& error) {
   // torch's CPU allocator reports a failed malloc as a plain Error.
-  if (absl::StrContains(error.what_without_backtrace(), "not enough memory")) return OutOfMemory();
+  if (absl::StrContains(error.what_without_backtrace(), "DefaultCPUAllocator"))
+    return OutOfMemory();
   return absl::InternalError(absl::StrCat("torch: ", error.what_without_backtrace()));
 }
 

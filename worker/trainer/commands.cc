@@ -120,17 +120,17 @@ absl::Status AnswerLines(const std::string& model_dir) {
 
 }  // namespace
 
-int ServeAgent(int fd) {
+void ServeAgent(int fd) {
   SystemClock clock;
   FramedPipe pipe(fd);
   ThreadExecutor reader("commands", 1, clock), background("checkpoints", 1, clock);
   AgentLink link(pipe, reader);
   AttemptRunner runner(PosixFileSystem(), background);
-  while (true) {
-    const AgentLink::Attempt attempt = link.NextAttempt();
-    PipeSink events(pipe, attempt.spec.attempt);
-    runner.Run(attempt.spec, *attempt.control, events);
-  }
+  const AgentLink::Attempt attempt = link.NextAttempt();
+  PipeSink events(pipe, attempt.spec.attempt);
+  runner.Run(attempt.spec, *attempt.control, events);
+  // The last word was said and nothing is left to do, but the reader would wait for commands.
+  _exit(0);
 }
 
 int RunSpecFile(const std::string& path, char** argv) {

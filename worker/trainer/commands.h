@@ -6,8 +6,9 @@
 
 namespace attune {
 
-// Runs attempts for the agent at the other end of this descriptor, until it closes.
-int ServeAgent(int fd);
+// Runs one attempt for the agent at the other end of this descriptor and exits after its last word:
+// the agent takes the death of this process as the proof that the slot is free.
+[[noreturn]] void ServeAgent(int fd);
 
 // Runs one spec alone; events as JSON lines on stdout. 0: succeeded; 1: failed or stopped. SIGINT
 // and SIGTERM stop it as "drain".

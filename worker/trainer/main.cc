@@ -20,12 +20,12 @@ constexpr int kExitUsage = 2;
 bool DieWithParent() {
   const pid_t parent = getppid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  return getppid() == parent && parent != 1;  // else it died before
+  return getppid() == parent;  // else it died in between
 }
 
 int Usage() {
   std::fputs(
-      "usage: attune-trainer --fd N            run attempts for the agent at this socket\n"
+      "usage: attune-trainer --fd N            run one attempt for the agent at this socket\n"
       "       attune-trainer --spec FILE       run one job alone; events as JSON lines\n"
       "       attune-trainer --inventory       what this trainer can do, as JSON\n"
       "       attune-trainer --logits FOLDER   logits for JSON lines {\"text\": …} on stdin\n",
@@ -46,5 +46,6 @@ int main(int argc, char** argv) {
   char* end = nullptr;
   const long fd = std::strtol(value.c_str(), &end, 10);
   if (mode != "--fd" || value.empty() || *end != '\0' || fd < 3) return Usage();
-  return DieWithParent() ? attune::ServeAgent(static_cast<int>(fd)) : kExitUsage;
+  if (!DieWithParent()) return kExitUsage;
+  attune::ServeAgent(static_cast<int>(fd));
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base of the end-to-end tests: servers that are always cleaned up, and jobs on them."""
 import contextlib
+import json
 import unittest
 
 import grpc
@@ -63,6 +64,14 @@ class EndToEndTest(unittest.TestCase):
         self.assertEqual(done.returncode, code,
                          f"attune {' '.join(map(str, arguments))}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def job_file(self, server, **fields):
+        """A job as YAML for `attune submit -f`: one thread, so that a busy machine does not make it
+        crawl; fields go into the fine-tuning."""
+        tune = {"base_model": MODEL, "train_dataset": TRAIN, "text_classification": {}, **fields}
+        path = server.folder / "job.yaml"
+        path.write_text(json.dumps({"spec": {"fine_tune": tune, "resources": {"threads": 1}}}))
+        return path
 
     def job_request(self, job_id="", priority=0, request_id="", steps=0, **fields):
         """A valid CreateJob; fields go into the fine-tuning."""

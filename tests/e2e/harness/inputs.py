@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small inputs: a random BERT in Hugging Face layout, and labelled reviews made from a word list."""
+"""Small inputs: a random BERT in Hugging Face layout, and labelled reviews from a word list."""
 import csv
 import json
 import random

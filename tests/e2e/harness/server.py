@@ -189,7 +189,8 @@ class Server:
 def fake_trainer(folder):
     """A script that runs fake_trainer with what trainer.env of its folder says then.
 
-    While the file `hold` stands beside it, a trainer that was started does not come to speak.
+    While the file `hold` stands beside it, a trainer that was started does not come to speak. A
+    second one at the same time fails: the local worker has one slot.
     """
     script = folder / "trainer.sh"
     script.write_text(f"""#!/bin/sh
@@ -197,7 +198,8 @@ if [ "$1" = --fd ]; then
   while [ -e {folder}/hold ]; do sleep 0.05; done
   [ -e {folder}/trainer.env ] && . {folder}/trainer.env
 fi
-exec {BIN}/fake_trainer "$@"
+[ "$1" = --fd ] || exec {BIN}/fake_trainer "$@"
+exec flock --no-fork --nonblock {folder}/slot {BIN}/fake_trainer "$@"
 """)
     script.chmod(0o700)
     return script

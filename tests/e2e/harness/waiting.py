@@ -6,7 +6,7 @@ POLL_SECONDS = 0.02
 
 
 def wait_for(condition, what, seconds=30):
-    """The first true value of condition(), asked again and again; AssertionError after `seconds`."""
+    """The first true value of condition(), asked over and over; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

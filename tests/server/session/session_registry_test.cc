@@ -46,9 +46,15 @@ class SessionRegistryTest : public testing::Test {
 
   std::shared_ptr<Line> Open() {
     auto line = std::make_shared<Line>();
+    // Weak, as the transport's: the line owns the handle, which owns the session and these.
+    const std::weak_ptr<Line> weak = line;
     line->handle = registry_->Open(
-        [line](v1::SchedulerMessage message) { line->heard.push_back(Words(message, *line)); },
-        [line](absl::Status status) {
+        [weak](v1::SchedulerMessage message) {
+          if (auto line = weak.lock()) line->heard.push_back(Words(message, *line));
+        },
+        [weak](absl::Status status) {
+          auto line = weak.lock();
+          if (!line) return;
           line->open = false;
           line->closed = std::move(status);
         });

@@ -74,10 +74,4 @@ absl::Status CheckpointWriter::Wait() {
 
 void CheckpointWriter::Retry() { Post(); }
 
-void CheckpointWriter::Discard() {
-  absl::MutexLock lock(&mutex_);
-  failure_ = absl::OkStatus();
-  contents_.reset();
-}
-
 }  // namespace attune

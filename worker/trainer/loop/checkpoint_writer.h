@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes checkpoints in the background, one at a time, reports each when it is complete, and keeps
 // the last two reported and the best on disk. The compute thread calls it; the work runs on the
-// executor given. A checkpoint that found no space stays pending until Retry.
+// executor given. A checkpoint that failed (no space left, say) stays pending until Retry.
 #pragma once
 
 #include <memory>
@@ -30,8 +30,7 @@ class CheckpointWriter {
   bool busy() const;
   absl::Status Wait();  // until not busy; then the failure pending, or OK
   absl::Status failure() const;
-  void Retry();    // writes what failed once more
-  void Discard();  // gives up what failed
+  void Retry();  // writes what failed once more
 
  private:
   void Post();

@@ -12,6 +12,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr int64_t kMaxMetricsBytes = int64_t{4} << 30;
+
 std::string TrainerStateJson(const TrainingState& state, const TrainerSpec& spec,
                              const BuildInfo& build, const StageClock& stages) {
   Json json = Json::parse(ToJson(state));
@@ -79,8 +81,9 @@ absl::Status ExportModel(FileSystem& files, const TrainerSpec& spec, Task& task,
       JoinPath(dir, "README.md"), ModelCard(spec, state, task.train_examples(), build)));
   ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(JoinPath(dir, "trainer_state.json"),
                                                    TrainerStateJson(state, spec, build, stages)));
-  ATTUNE_ASSIGN_OR_RETURN(const std::string metrics,
-                          files.ReadFile(JoinPath(spec.work_dir, "metrics.jsonl")));
+  ATTUNE_ASSIGN_OR_RETURN(
+      const std::string metrics,
+      files.ReadFile(JoinPath(spec.work_dir, "metrics.jsonl"), kMaxMetricsBytes));
   return files.WriteFileAtomically(JoinPath(dir, "metrics.jsonl"), metrics);
 }
 

@@ -16,7 +16,8 @@
 namespace attune {
 namespace {
 
-constexpr absl::Duration kDiskRetryFirst = absl::Seconds(1), kDiskRetryLongest = absl::Seconds(30);
+constexpr absl::Duration kDiskRetryLongest = absl::Seconds(30);
+constexpr int64_t kMaxMetricsBytes = int64_t{4} << 30;
 
 StepPlan PlanOf(const TrainerSpec& spec, const Task& task) {
   return {.examples = task.train_examples(),
@@ -76,7 +77,8 @@ absl::StatusOr<std::unique_ptr<TrainLoop>> TrainLoop::Make(LoopParts parts) {
     ATTUNE_RETURN_IF_ERROR(
         CheckResumable(checkpoint.state, state, plan.steps_per_epoch(), plan.sequences_per_step()));
     ATTUNE_RETURN_IF_ERROR(RestoreParameters(checkpoint, parts.task.parameters()));
-    ATTUNE_ASSIGN_OR_RETURN(metrics, parts.files.ReadFile(JoinPath(resume_dir, "metrics.jsonl")));
+    ATTUNE_ASSIGN_OR_RETURN(
+        metrics, parts.files.ReadFile(JoinPath(resume_dir, "metrics.jsonl"), kMaxMetricsBytes));
     exact = checkpoint.build == parts.build;
     best_weights = checkpoint.best_weights;
     state = std::move(checkpoint.state);
@@ -121,6 +123,7 @@ absl::Status TrainLoop::Train() {
   while (true) {
     if (EvaluationIsDue()) ATTUNE_RETURN_IF_ERROR(Evaluate());
     if (CheckpointIsDue()) ATTUNE_RETURN_IF_ERROR(Checkpoint());
+    if (!writer_.failure().ok()) ATTUNE_RETURN_IF_ERROR(FinishWriting());
     if (parts_.control.stopping()) return absl::CancelledError("stopped");
     if (state_.step == state_.total_steps) return absl::OkStatus();
     ATTUNE_RETURN_IF_ERROR(Step());
@@ -258,11 +261,7 @@ bool TrainLoop::CheckpointIsDue() {
 absl::Status TrainLoop::Checkpoint() {
   const StageClock::Scope scope(parts_.stages, "checkpoint");
   progress_.Pause();
-  // The one before, if it still is being written or waits for room.
-  ATTUNE_RETURN_IF_ERROR(WaitForRoom([this] {
-    if (!writer_.failure().ok()) writer_.Retry();
-    return writer_.Wait();
-  }));
+  ATTUNE_RETURN_IF_ERROR(FinishWriting());  // of the one before
   ATTUNE_RETURN_IF_ERROR(WaitForRoom([this] { return metrics_.Flush(); }));
   const bool best = state_.best.step == state_.step;
   state_.metrics_bytes = metrics_.size_bytes();
@@ -281,8 +280,15 @@ absl::Status TrainLoop::Checkpoint() {
   return absl::OkStatus();
 }
 
+absl::Status TrainLoop::FinishWriting() {
+  return WaitForRoom([this] {
+    if (!writer_.failure().ok()) writer_.Retry();
+    return writer_.Wait();
+  });
+}
+
 absl::Status TrainLoop::WaitForRoom(absl::FunctionRef<absl::Status()> write) {
-  absl::Duration delay = kDiskRetryFirst;
+  absl::Duration delay = parts_.disk_retry;
   bool waited = false;
   while (true) {
     const absl::Status status = write();
@@ -297,11 +303,7 @@ absl::Status TrainLoop::WaitForRoom(absl::FunctionRef<absl::Status()> write) {
 }
 
 absl::StatusOr<TrainerEvent> TrainLoop::Finish() {
-  const auto written = [this] {
-    if (!writer_.failure().ok()) writer_.Retry();
-    return writer_.Wait();
-  };
-  ATTUNE_RETURN_IF_ERROR(WaitForRoom(written));
+  ATTUNE_RETURN_IF_ERROR(FinishWriting());
   if (ExportedStep() != state_.step) {
     ATTUNE_RETURN_IF_ERROR(ReadTensors(best_weights_, ValuesOf(parts_.task.parameters())));
   }

@@ -41,11 +41,13 @@ struct LoopParts {
   Executor& background;  // serial
   StageClock& stages;
   BuildInfo build;
+  absl::Duration disk_retry = absl::Seconds(1);  // the first wait for room; doubles, at most 30 s
 };
 
 class TrainLoop {
  public:
-  // Starts anew, or from spec.resume_dir. FAILED_PRECONDITION: that checkpoint is not usable.
+  // Starts anew, or from spec.resume_dir, which must stay until the attempt ends (it may hold the
+  // best weights). FAILED_PRECONDITION: that checkpoint is not usable.
   static absl::StatusOr<std::unique_ptr<TrainLoop>> Make(LoopParts parts);
 
   // The event that ends the attempt: SucceededFrame or StoppedFrame; else the reason for failure.
@@ -66,6 +68,7 @@ class TrainLoop {
 
   bool CheckpointIsDue();
   absl::Status Checkpoint();
+  absl::Status FinishWriting();  // of the checkpoint in progress, as often as it takes
   // Runs `write` until the disk has room for it. CANCELLED when a stop came first.
   absl::Status WaitForRoom(absl::FunctionRef<absl::Status()> write);
 

@@ -74,8 +74,8 @@ absl::Status ReadTensors(const std::string& path, const std::vector<NamedTensor>
     const TensorInfo* info = file.Find(t.name);
     if (info == nullptr) return Refuse(name, absl::StrCat("'", t.name, "' is missing"));
     if (info->dtype != DType::kF32 || info->shape != t.tensor.sizes().vec()) {
-      return Refuse(name, absl::StrCat("'", t.name, "' is ", std::string(DTypeName(info->dtype)), " ",
-                                       ShapeText(info->shape), ", expected F32 ",
+      return Refuse(name, absl::StrCat("'", t.name, "' is ", std::string(DTypeName(info->dtype)),
+                                       " ", ShapeText(info->shape), ", expected F32 ",
                                        ShapeText(t.tensor.sizes().vec())));
     }
     at::Tensor target = t.tensor;

@@ -153,5 +153,77 @@ TEST(TrainLoop, StopsBeforeANonFiniteLossChangesAWeight) {
   EXPECT_TRUE(std::equal(before.begin(), before.end(), after.const_data_ptr<float>()));
 }
 
+// A disk on which folders cannot be made for a while.
+class FullDisk final : public FileSystem {
+ public:
+  FullDisk(int failures, std::function<void()> on_failure)
+      : failures_(failures), on_failure_(std::move(on_failure)) {}
+
+  absl::Status MakeDirs(const std::string& path, int permissions) override {
+    if (failures_ == 0) return disk_.MakeDirs(path, permissions);
+    --failures_;
+    on_failure_();
+    return absl::ResourceExhaustedError("no space left");
+  }
+  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, Mode mode,
+                                             int permissions) override {
+    return disk_.Open(path, mode, permissions);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    return disk_.Rename(from, to);
+  }
+  absl::Status Link(const std::string& from, const std::string& to) override {
+    return disk_.Link(from, to);
+  }
+  absl::Status Remove(const std::string& path) override { return disk_.Remove(path); }
+  absl::Status RemoveTree(const std::string& path) override { return disk_.RemoveTree(path); }
+  absl::Status SyncDir(const std::string& path) override { return disk_.SyncDir(path); }
+  bool Exists(const std::string& path) override { return disk_.Exists(path); }
+  absl::StatusOr<int64_t> FileSize(const std::string& path) override {
+    return disk_.FileSize(path);
+  }
+  absl::StatusOr<int64_t> FreeBytes(const std::string& path) override {
+    return disk_.FreeBytes(path);
+  }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& dir) override {
+    return disk_.List(dir);
+  }
+
+ private:
+  FileSystem& disk_ = PosixFileSystem();
+  int failures_;
+  std::function<void()> on_failure_;
+};
+
+std::vector<std::string> Phases(const Attempt& attempt) {
+  std::vector<std::string> phases;
+  for (const PhaseFrame& p : attempt.sink().All<PhaseFrame>()) phases.push_back(p.phase);
+  return phases;
+}
+
+TEST(TrainLoop, WaitsForAFullDiskAndGoesOn) {
+  TinyJob job;
+  Attempt attempt;
+  FullDisk disk(3, [] {});
+  const AttemptResult result = attempt.Run(job.spec, *job.LoadTask(), disk);
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  EXPECT_TRUE(std::holds_alternative<SucceededFrame>(*result.end));
+  EXPECT_EQ(result.checkpoints.size(), 2);
+  EXPECT_THAT(Phases(attempt), ::testing::Contains("WAITING_FOR_DISK"));
+}
+
+TEST(TrainLoop, AnswersAStopWhileTheDiskIsFull) {
+  TinyJob job;
+  Attempt attempt;
+  int failures = 0;
+  FullDisk disk(1000, [&] {
+    if (++failures == 5) attempt.control().RequestStop("cancel");
+  });
+  const AttemptResult result = attempt.Run(job.spec, *job.LoadTask(), disk);
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  EXPECT_TRUE(std::holds_alternative<StoppedFrame>(*result.end));
+  EXPECT_TRUE(result.checkpoints.empty());
+}
+
 }  // namespace
 }  // namespace attune

@@ -159,17 +159,18 @@ std::unique_ptr<TextClassification> TinyJob::LoadTask() const {
   return *std::move(task);
 }
 
-AttemptResult Attempt::Run(const TrainerSpec& spec, Task& task) {
+AttemptResult Attempt::Run(const TrainerSpec& spec, Task& task, FileSystem& files) {
   AttemptResult result;
   StageClock stages(clock_);
   auto loop = TrainLoop::Make({.spec = spec,
                                .task = task,
                                .events = sink_,
                                .control = control_,
-                               .files = PosixFileSystem(),
+                               .files = files,
                                .background = background_,
                                .stages = stages,
-                               .build = CurrentBuild()});
+                               .build = CurrentBuild(),
+                               .disk_retry = absl::Milliseconds(1)});
   if (loop.ok()) {
     result.end = (*loop)->Run();
     loop->reset();

@@ -74,9 +74,9 @@ class Attempt {
  public:
   Attempt() : background_("checkpoints", 1, clock_) {}
 
-  AttemptResult Run(const TrainerSpec& spec, Task& task);
+  AttemptResult Run(const TrainerSpec& spec, Task& task, FileSystem& files = PosixFileSystem());
   RunControl& control() { return control_; }
-  RecordingSink& sink() { return sink_; }
+  const RecordingSink& sink() const { return sink_; }
 
  private:
   SystemClock clock_;

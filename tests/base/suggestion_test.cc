@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/spec/suggestion.h"
+#include "base/suggestion.h"
 
 #include <gtest/gtest.h>
 
@@ -12,6 +12,8 @@ TEST(Suggestion, FindsTheNearestWord) {
   EXPECT_EQ(Nearest("sumbit", kVerbs), "submit");
   EXPECT_EQ(Nearest("job", kVerbs), "jobs");
   EXPECT_EQ(Nearest("wacth", kVerbs), "watch");
+  EXPECT_EQ(Nearest("LABEL", {"label", "text"}), "label");
+  EXPECT_EQ(Nearest("sentence1", {"sentence2", "sentence"}), "sentence2");
 }
 
 TEST(Suggestion, SaysNothingWhenNothingIsNear) {

@@ -8,8 +8,8 @@
 
 namespace attune {
 
-// The candidate with the smallest edit distance (a swap of neighbours counts one), when that is
-// small for its length; else "".
+// The candidate with the smallest edit distance (case ignored, a swap of neighbours counts one),
+// when that is small for its length; else "".
 std::string Nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 // "; did you mean 'x'?", or "" when nothing is near.
