@@ -41,7 +41,7 @@ absl::Status EndsTooEarly(const std::string& name) {
 
 }  // namespace
 
-bool IsFinal(v1::Job::State state) {
+bool HasEnded(v1::Job::State state) {
   return state == v1::Job::SUCCEEDED || state == v1::Job::FAILED || state == v1::Job::CANCELLED;
 }
 
@@ -63,7 +63,7 @@ absl::StatusOr<v1::Job> JobWatcher::Watch(const std::string& name) {
     if (end.ok() || final_event_) {
       auto job = GetJob(name);
       if (!job.ok() && IsAboutTheRequest(job.status())) return job.status();
-      const bool is_final = job.ok() && IsFinal(job->state());
+      const bool is_final = job.ok() && HasEnded(job->state());
       // Without the final event the stream may have ended before it: one more says whether.
       if (is_final && (final_event_ || known_final)) return job;
       if (std::exchange(known_final, is_final) != is_final) continue;
@@ -114,7 +114,7 @@ absl::Status JobWatcher::DeliverEvent(const v1::JobEvent& event) {
   }
   last_sequence_ = event.sequence();
   if (event.has_state()) {
-    final_event_ = IsFinal(static_cast<v1::Job::State>(event.state().state()));
+    final_event_ = HasEnded(static_cast<v1::Job::State>(event.state().state()));
   }
   observer_.OnEvent(event);
   return absl::OkStatus();

@@ -62,6 +62,6 @@ class JobWatcher {
 };
 
 // SUCCEEDED, FAILED or CANCELLED. States this client does not know are not final.
-bool IsFinal(v1::Job::State state);
+bool HasEnded(v1::Job::State state);
 
 }  // namespace attune

@@ -28,7 +28,7 @@ class Uploader {
   // Borrows connection and files.
   Uploader(Connection& connection, FileSystem& files, TransferObserver observer = nullptr);
 
-  // Returns once the server has every byte. DATA_LOSS: a file changed since it was described.
+  // Returns once the server has every byte. kLocalInput: a file changed since it was described.
   absl::Status Upload(const std::vector<LocalFile>& wanted);
 
  private:

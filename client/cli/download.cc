@@ -35,8 +35,8 @@ absl::StatusOr<std::string> ModelOfJob(Connection& connection, const std::string
   if (!job.output_model().empty()) return job.output_model();
   return MakeError(absl::StatusCode::kFailedPrecondition, "WRONG_STATE",
                    absl::StrCat(name, " has no model: it is ", StateWords(job)),
-                   {{"remedy", IsFinal(job.state()) ? absl::StrCat("see why: attune get ", name)
-                                                    : absl::StrCat("wait: attune wait ", name)}});
+                   {{"remedy", HasEnded(job.state()) ? absl::StrCat("see why: attune get ", name)
+                                                     : absl::StrCat("wait: attune wait ", name)}});
 }
 
 // "jobs/x" is its model; a bare id is a job's or, where there is no such job, a model's.

@@ -53,9 +53,9 @@ absl::StatusOr<int> RunLogs(const LogsOptions& options, Session& session) {
     ATTUNE_ASSIGN_OR_RETURN(const v1::Job job,
                             connection->Call(&v1::JobService::Stub::GetJob, get));
     const absl::Status printed = PrintLog(*connection, request, session.out());
-    const bool none_yet = absl::IsNotFound(printed) && !IsFinal(job.state());
+    const bool none_yet = absl::IsNotFound(printed) && !HasEnded(job.state());
     if (!printed.ok() && !none_yet) return printed;
-    if (IsFinal(job.state())) return 0;
+    if (HasEnded(job.state())) return 0;
   } while (interruption.WaitFor(kFollowInterval));
   return kExitDetached;
 }

@@ -83,9 +83,9 @@ absl::StatusOr<int> Report(Session& session, const v1::Job& job) {
     session.out() << ToOutput(job, session.format()) << std::flush;
   } else {
     session.out() << "Submitted " << job.name() << ": " << StateWords(job) << std::endl;
-    if (IsFinal(job.state())) session.out() << Summary(job, session.surroundings().out_terminal);
+    if (HasEnded(job.state())) session.out() << Summary(job, session.surroundings().out_terminal);
   }
-  return IsFinal(job.state()) ? ExitCodeOf(job.state()) : kExitOk;
+  return HasEnded(job.state()) ? ExitCodeOf(job.state()) : kExitOk;
 }
 
 absl::StatusOr<int> RunSubmit(const SubmitOptions& options, Session& session) {
@@ -101,7 +101,7 @@ absl::StatusOr<int> RunSubmit(const SubmitOptions& options, Session& session) {
   ATTUNE_ASSIGN_OR_RETURN(v1::Job job, CreateOnce(session, *connection, std::move(request)));
   job = AfterValidation(session, *connection, std::move(job));
   ATTUNE_ASSIGN_OR_RETURN(const int code, Report(session, job));
-  if (!options.watch || IsFinal(job.state())) return code;
+  if (!options.watch || HasEnded(job.state())) return code;
   return WatchToTheEnd(session, job.name());
 }
 

@@ -36,7 +36,7 @@ absl::StatusOr<v1::Job> AwaitFinal(Session& session, Connection& connection,
   absl::Duration delay = kFirstPoll;
   while (true) {
     ATTUNE_ASSIGN_OR_RETURN(v1::Job job, connection.Call(&v1::JobService::Stub::GetJob, request));
-    if (IsFinal(job.state())) return job;
+    if (HasEnded(job.state())) return job;
     const absl::Duration left = deadline - clock.SinceBoot();
     if (left <= absl::ZeroDuration()) {
       return ClientError(ClientReason::kWaitedTooLong,

@@ -136,7 +136,8 @@ absl::StatusOr<std::unique_ptr<BlobStore::Upload>> BlobStore::StartUpload(std::s
   {
     absl::MutexLock lock(&mutex_);
     if (!writing_.insert(std::string(sha256)).second) {
-      return absl::AbortedError(
+      return MakeError(
+          absl::StatusCode::kAborted, "UPLOAD_OFFSET",
           "another stream is writing this blob; ask GetUpload where it stands and try again later");
     }
   }

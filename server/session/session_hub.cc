@@ -268,8 +268,15 @@ void SessionHub::TrackAttempts(const Snapshot& snapshot, const std::string& work
 
 void SessionHub::SendOrders(const Snapshot& snapshot, WorkerSession& session,
                             const std::vector<AttemptRecord>& attempts) {
+  HeartbeatChanges changes;
   for (const AttemptRecord& attempt : attempts) {
-    if (IsFinal(attempt.state)) continue;
+    if (IsFinal(attempt.state)) {
+      // The hello did not name it and no lease of it went out since: nothing can run it.
+      if (attempt.slot_held && session.NeedsLease(attempt.fence)) {
+        changes.dead.push_back(attempt.fence);
+      }
+      continue;
+    }
     if (attempt.state == v1::Attempt::GRANTED && session.NeedsLease(attempt.fence)) {
       absl::StatusOr<v1::Lease> lease = leases_.MakeLease(snapshot, attempt, options_.lease_ttl);
       if (!lease.ok()) {
@@ -282,6 +289,11 @@ void SessionHub::SendOrders(const Snapshot& snapshot, WorkerSession& session,
     // After its lease, so that the worker knows what to stop.
     if (attempt.directive_id != 0 && !attempt.directive_answered) session.SendDirective(attempt);
   }
+  if (changes.empty()) return;
+  Write([&leases = leases_, changes, worker_id = session.worker_id(),
+         now = Now()](Transaction& transaction) {
+    return WriteHeartbeat(transaction, leases, worker_id, changes, v1::Worker::ONLINE, now);
+  });
 }
 
 // ---- time ----

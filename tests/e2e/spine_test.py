@@ -127,7 +127,7 @@ class PublicFace(EndToEndTest):
         self.assertEqual(server.http("/healthz")[0], 200)
 
     def test_reflection_lists_and_describes_every_service(self):
-        server = self.start_server(worker="none")
+        server = self.start_server(worker="none", port=0)
         stub = reflection_grpc.ServerReflectionStub(server.client().channel)
         ask = [reflection.ServerReflectionRequest(list_services="*")]
         [answer] = list(stub.ServerReflectionInfo(iter(ask)))

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/running_server.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <numeric>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -19,6 +25,25 @@ void OrDie(const absl::Status& status) {
   if (status.ok()) return;
   std::fprintf(stderr, "%s\n", status.ToString().c_str());
   std::abort();
+}
+
+// Below the range that the kernel gives to outgoing connections: from it, a client that redials a
+// stopped server can be given the server's very port.
+int FreePort() {
+  int lowest = 0;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> lowest;
+  std::random_device random;
+  while (true) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int port = std::uniform_int_distribution(lowest / 2, lowest - 1)(random);
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int result = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    close(probe);
+    if (result == 0) return port;
+  }
 }
 
 using Shape = std::vector<int64_t>;
@@ -69,7 +94,7 @@ std::string ZeroSafetensors() {
 
 RunningServer::RunningServer() {
   options_.data_dir = dir_.Path("data");
-  options_.port = 0;
+  options_.port = FreePort();
   options_.ops_port = 0;
   options_.worker = "none";
   options_.inspect_binary = ATTUNE_BIN_DIR "/attune-inspect";
@@ -84,7 +109,6 @@ void RunningServer::Start() {
   auto server = Server::Start(options_, [](bool) {});
   OrDie(server.status());
   server_ = *std::move(server);
-  options_.port = server_->grpc_port();
 }
 
 void RunningServer::Restart() {

@@ -73,6 +73,7 @@ TEST_F(SimulationTest, SeedsThatFoundBugsStayGood) {
            31,    // a slot stayed held after STOP(stale), until the next hello
            38,    // a power cut brought back a checkpoint that had been reported already
            118,   // a late renewal: the agent was live again and did not notice
+           2980,  // a slot stayed held: replaced between the hello and its second lease
            1246,  // an agent reported a checkpoint that a cancel had given up, behind the end
            439,   // NO_PROGRESS, although a pause between the failures had committed a step
        }) {

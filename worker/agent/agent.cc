@@ -266,7 +266,14 @@ void Agent::StopAbsent(const v1::Directive& directive) {
   const AttemptFolder folder = AttemptFolder::For(options_.work_dir, directive.job(), fence);
   absl::StatusOr<std::unique_ptr<EventOutbox>> outbox =
       NewOutbox(folder, IdentityOf(directive.job(), directive.attempt(), fence));
-  if (!outbox.ok()) return;  // its lease lapses instead
+  if (!outbox.ok()) {
+    lane_.After(kStartRetry, [this, directive] {
+      ended_.erase(directive.fence());
+      StopAbsent(directive);
+      session_.HeartbeatNow();
+    });
+    return;
+  }
   AddRunner(folder, *std::move(outbox), -1).Conclude(StoppedReport(directive.stop(), step));
 }
 

@@ -37,12 +37,8 @@ LeaseRunner::LeaseRunner(const RunnerParts& parts, const RunnerOptions& options,
       checkpoints_(
           parts.executor, parts.files, parts.transport, parts.rng, folder_,
           {.on_uploaded = [this](const CheckpointFrame& frame) { Report(EncodeReport(frame)); },
-           .on_lost =
-               [this](const CheckpointFrame& frame, const absl::Status& why) {
-                 Report(EncodeReport(
-                     NoticeFrame{"WARNING", absl::StrCat("the checkpoint of step ", frame.step,
-                                                         " was not stored: ", why.message())}));
-               },
+           .on_lost = [this](const CheckpointFrame& frame,
+                             const absl::Status& why) { ReportLost(frame, why); },
            .on_idle = [this] { Advance(); }}) {}
 
 void LeaseRunner::Run(v1::Lease lease, TrainerOptions slot) {
@@ -128,11 +124,14 @@ void LeaseRunner::Relay(const MetricsFrame& frame) {
 void LeaseRunner::Relay(const EvaluationFrame& frame) { Report(EncodeReport(frame)); }
 void LeaseRunner::Relay(const CheckpointFrame& frame) {
   step_ = std::max(step_, frame.step);
-  // Its steps' metrics first: they must not be lost when it is not.
-  if (const absl::Status synced = outbox_->Sync(); !synced.ok()) {
-    LogWarning("step metrics may not outlive a power cut", {{"status", synced.ToString()}});
-  }
-  checkpoints_.Add(frame);
+  // Its steps' metrics first: a power cut must not leave it without them.
+  absl::Status noted = outbox_->Flush();
+  if (noted.ok()) noted = outbox_->Sync();
+  noted.ok() ? checkpoints_.Add(frame) : ReportLost(frame, noted);
+}
+void LeaseRunner::ReportLost(const CheckpointFrame& frame, const absl::Status& why) {
+  Report(EncodeReport(NoticeFrame{"WARNING", absl::StrCat("the checkpoint of step ", frame.step,
+                                                          " was not stored: ", why.message())}));
 }
 void LeaseRunner::Relay(const NoticeFrame& frame) { Report(EncodeReport(frame)); }
 

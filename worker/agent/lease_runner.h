@@ -93,6 +93,7 @@ class LeaseRunner {
   void Relay(const MetricsFrame& frame);
   void Relay(const EvaluationFrame& frame);
   void Relay(const CheckpointFrame& frame);
+  void ReportLost(const CheckpointFrame& frame, const absl::Status& why);
   void Relay(const NoticeFrame& frame);
   void Relay(const SucceededFrame& frame);
   void Relay(const FailedFrame& frame);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """attuned with its local worker in a folder of its own, and the CLI that talks to it."""
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -21,23 +23,40 @@ START_SECONDS = 20
 LOG_TAIL_BYTES = 6000
 
 
+def free_port():
+    """A port that the kernel gives to no outgoing connection.
+
+    From its own range, a client that redials a killed server can be given the server's very port.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(lowest // 2, lowest)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
 class Server:
     """One data folder, and the attuned that serves it (again, after a kill, on the same ports).
 
     trainer  None: attune-trainer; else a program to run instead (see fake_trainer)
     worker   "local" or "none"
+    port     None: one that can be used again after a kill; 0: the server picks it
     """
 
-    def __init__(self, worker="local", trainer=None, flags=()):
+    def __init__(self, worker="local", trainer=None, port=None):
         self.folder = Path(tempfile.mkdtemp(prefix="attune-e2e-"))
         self.data = self.folder / "data"
         self.log = self.folder / "attuned.log"
-        self._worker, self._flags = worker, list(flags)
+        self._worker = worker
         self._environment = {k: v for k, v in os.environ.items() if not k.startswith("ATTUNE_")}
         self._environment.update(ATTUNE_DATA=str(self.data), GRPC_VERBOSITY="NONE",
                                  XDG_STATE_HOME=str(self.folder / "state"))
         self._trainer = trainer
-        self._port = self._ops_port = 0
+        self._port, self._ops_port = free_port() if port is None else port, 0
         self._clients = []
         self.attuned = None
 
@@ -46,7 +65,7 @@ class Server:
     def command(self):
         return [str(BIN / "attuned"), "--data-dir", str(self.data), "--port", str(self._port),
                 "--ops-port", str(self._ops_port), "--worker", self._worker,
-                "--lease-ttl-seconds", "1.5", "--heartbeat-seconds", "0.5", *self._flags]
+                "--lease-ttl-seconds", "1.5", "--heartbeat-seconds", "0.5"]
 
     def start(self):
         """Returns once it serves. The kernel tells it to stop when this process dies."""
