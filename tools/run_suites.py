@@ -47,13 +47,21 @@ class Run:
     deadline: float = 0.0
 
 
-def execute(run, command, cwd):
+@dataclasses.dataclass
+class Gtest:
+    """A gtest binary, with the variables that CMake's ENVIRONMENT property gives it."""
+    path: Path
+    variables: dict
+
+
+def execute(run, command, cwd, variables=None):
     """Runs a program to its end or to the suite's deadline: (exit status or None, output).
 
     The output goes through a file: a process that the program leaves behind would hold a pipe open.
     """
     with tempfile.TemporaryFile() as sink:
-        process = subprocess.Popen(command, cwd=cwd, env=run.environment, start_new_session=True,
+        environment = run.environment | (variables or {})
+        process = subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True,
                                    stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
         note = ""
         try:
@@ -70,7 +78,7 @@ def execute(run, command, cwd):
 
 
 def registered_binaries(build):
-    """[(suite, binary path)] of every gtest binary that CMake knows."""
+    """[(suite, Gtest)] of every gtest binary that CMake knows."""
     answer = subprocess.run(["ctest", "--show-only=json-v1", "--test-dir", str(build)],
                             check=True, capture_output=True, text=True)
     listing = json.loads(answer.stdout)
@@ -84,16 +92,18 @@ def registered_binaries(build):
             node = graph["nodes"][node["parent"]]
         folder = Path(graph["files"][node["file"]]).resolve().relative_to(ROOT / "tests").parts[0]
         suite = folder if folder in ("simulation", "integration") else "unit"
-        found.append((suite, Path(test["command"][0])))
-    return sorted(found)
+        properties = {p["name"]: p["value"] for p in test.get("properties", [])}
+        variables = dict(v.split("=", 1) for v in properties.get("ENVIRONMENT", []))
+        found.append((suite, Gtest(Path(test["command"][0]), variables)))
+    return sorted(found, key=lambda entry: (entry[0], entry[1].path))
 
 
 def run_gtest(run, binary):
-    result = Result(binary.name)
+    result = Result(binary.path.name)
     with tempfile.TemporaryDirectory(prefix="attune-test-") as work:
         report = Path(work) / "report.json"
         status, result.output = execute(
-            run, [str(binary), f"--gtest_output=json:{report}"], work)
+            run, [str(binary.path), f"--gtest_output=json:{report}"], work, binary.variables)
         try:
             suites = json.loads(report.read_text())["testsuites"]
         except (OSError, ValueError):  # crashed or stopped before it could write its report
@@ -108,7 +118,7 @@ def run_gtest(run, binary):
             else:
                 result.passed += 1
     if result.failed == 0 and (status != 0 or result.passed + result.skipped == 0):
-        result.output += f"\n{binary.name} ended with status {status}, {result.passed} passed\n"
+        result.output += f"\n{binary.path.name} ended with status {status}, {result.passed} passed\n"
         result.failed = 1
     return result
 

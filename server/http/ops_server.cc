@@ -3,6 +3,7 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace attune {
 struct OpsServer::Impl {
   httplib::Server server;
   std::thread listener;
+  std::atomic<bool> ended = false;
 };
 
 absl::StatusOr<std::unique_ptr<OpsServer>> OpsServer::Start(const Options& options,
@@ -49,7 +51,12 @@ absl::StatusOr<std::unique_ptr<OpsServer>> OpsServer::Start(const Options& optio
                                                "; another program has the port: stop it, or choose "
                                                "another with --ops-port (0: a free one)"));
   }
-  impl->listener = std::thread([&server] { server.listen_after_bind(); });
+  // stop() does nothing until the listener listens, so that is awaited here.
+  impl->listener = std::thread([&impl = *impl] {
+    impl.server.listen_after_bind();
+    impl.ended = true;
+  });
+  while (!server.is_running() && !impl->ended) std::this_thread::yield();
   return std::unique_ptr<OpsServer>(new OpsServer(std::move(impl), port));
 }
 

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+
+#include "absl/synchronization/notification.h"
 #include "base/errors.h"
 #include "client/client_errors.h"
 #include "tests/client/fake_server.h"
@@ -137,19 +140,15 @@ TEST_F(JobWatcherTest, GivesUpWhenItsPatienceIsOver) {
 
 TEST_F(JobWatcherTest, StopsWhenInterruptedInTheMiddleOfAStream) {
   server_.jobs.Put(JobIn(v1::Job::RUNNING));
-  absl::Mutex mutex;
-  bool interrupted = false;
-  // The stream stays open until the interruption has cancelled it.
-  server_.jobs.AddStream({{Event(1, v1::Job::RUNNING)}, kCut, [&] {
+  // The stream stays open until the interruption has cancelled it. Shared: the server's thread may
+  // look at it after this test's frame is gone.
+  const auto watch_ended = std::make_shared<absl::Notification>();
+  server_.jobs.AddStream({{Event(1, v1::Job::RUNNING)}, kCut, [this, watch_ended] {
                             parts_.waits.Trigger();
-                            absl::MutexLock lock(&mutex);
-                            mutex.Await(absl::Condition(&interrupted));
+                            watch_ended->WaitForNotification();
                           }});
   const auto job = Watch();
-  {
-    absl::MutexLock lock(&mutex);
-    interrupted = true;
-  }
+  watch_ended->Notify();
   EXPECT_EQ(ErrorReasonOf(job.status()), ReasonName(ClientReason::kInterrupted));
 }
 

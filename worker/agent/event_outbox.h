@@ -7,10 +7,10 @@
 // Numbers are little-endian. A torn tail is dropped at Open. A report is offered for sending only
 // once it is in the file: an agent killed between the two must not give its index to another one.
 //
-// Step metrics are fsynced late, by Sync, which comes before they are sent (a power cut must not give
-// their indexes to other reports) and before a checkpoint is kept (it covers their steps). When the
-// outbox is crowded (a long time without a server) only the latest waits, without an index yet.
-// Everything else is fsynced at once.
+// Step metrics are fsynced late, by Sync, which comes before they are sent (a power cut must not
+// give their indexes to other reports) and before a checkpoint is kept (it covers their steps).
+// When the outbox is crowded (a long time without a server) only the latest waits, without an index
+// yet. Everything else is fsynced at once.
 //
 // Lives on the agent's executor; not thread-safe.
 #pragma once
@@ -93,7 +93,7 @@ class EventOutbox {
   std::deque<Report> reports_;  // [first_index_, end_index())
   int64_t first_index_ = 0;
   int64_t in_file_ = 0;     // reports below are in the file
-  int64_t synced_ = 0;  // and these outlive a power cut
+  int64_t synced_ = 0;      // and these outlive a power cut
   int64_t live_bytes_ = 0;  // of reports_
   int64_t file_bytes_ = 0;
   bool damaged_ = false;  // a write failed: the file must be written anew before it grows
