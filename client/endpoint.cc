@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/endpoint.h"
 
-#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
+#include "base/loopback.h"
 #include "client/client_errors.h"
 
 namespace attune {
@@ -83,14 +83,6 @@ std::string DataFolder(const Environment& environment) {
     return JoinPath(folder, "attune");
   }
   return JoinPath(environment("HOME"), ".local/share/attune");
-}
-
-bool IsLoopbackAddress(std::string_view address) {
-  if (address.starts_with("unix:")) return true;
-  const std::string host(address.substr(0, address.rfind(':')));
-  in_addr ipv4{};
-  if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return ntohl(ipv4.s_addr) >> 24 == 127;
-  return host == "localhost" || host == "[::1]";
 }
 
 absl::StatusOr<Endpoint> ResolveEndpoint(const EndpointOptions& options,

@@ -37,7 +37,4 @@ std::string DataFolder(const Environment& environment);
 absl::StatusOr<Endpoint> ResolveEndpoint(const EndpointOptions& options,
                                          const Environment& environment, FileSystem& files);
 
-// "localhost:1", "127.0.0.1:1", "[::1]:1", "unix:…".
-bool IsLoopbackAddress(std::string_view address);
-
 }  // namespace attune

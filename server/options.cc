@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/file_system.h"
+#include "base/loopback.h"
 #include "base/version.h"
 #include "server/config_file.h"
 
@@ -146,6 +147,13 @@ absl::StatusOr<std::vector<std::string>> ConfigArguments(const std::vector<std::
 }
 
 std::string CheckTogether(const ServerOptions& o) {
+  for (const std::string& host : {o.listen, o.ops_listen}) {
+    if (!IsLoopbackHost(host)) {
+      return absl::StrCat("'", host,
+                          "' is not a loopback address, and nothing is encrypted yet; listen on "
+                          "127.0.0.1 (or ::1) and use a tunnel for other machines");
+    }
+  }
   if (o.lease_ttl_seconds <= 2 * o.heartbeat_seconds) {
     return absl::StrCat("lease-ttl-seconds (", o.lease_ttl_seconds,
                         ") must be more than twice heartbeat-seconds (", o.heartbeat_seconds,

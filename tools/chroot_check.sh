@@ -3,7 +3,7 @@
 # Runs the demo (twice) and the tests from a fresh clone in a Debian that has bash, git and CA
 # certificates added and nothing else, and prints how long each took. As root; needs debootstrap.
 #
-#   chroot_check.sh bookworm|trixie FOLDER
+#   chroot_check.sh bookworm|trixie FOLDER [--warm]     --warm: with this machine's compiler cache
 #
 # FOLDER must not exist; it keeps the chroot and the logs afterwards. The minimal system is kept as
 # a tar in the cache for the next run. What apt and pip are told on this machine (proxies, indexes,
@@ -13,11 +13,12 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 if [ "${1-}" != --inside ]; then
-  suite=${1-} folder=${2-}
+  suite=${1-} folder=${2-} warm=${3-}
   case $suite in
     bookworm | trixie) ;;
-    *) die "usage: chroot_check.sh bookworm|trixie FOLDER" ;;
+    *) die "usage: chroot_check.sh bookworm|trixie FOLDER [--warm]" ;;
   esac
+  [ -z "$warm" ] || [ "$warm" = --warm ] || die "'$warm' is not --warm"
   [ -n "$folder" ] && ! [ -e "$folder" ] || die "'$folder' must be the name of a new folder"
   [ "$(id -u)" = 0 ] || die "must be root: it mounts and changes the root folder"
   command -v debootstrap >/dev/null || die "install debootstrap first"
@@ -26,9 +27,9 @@ if [ "${1-}" != --inside ]; then
   fi
   mkdir -p "$folder"
   exec unshare --mount --pid --fork --kill-child \
-    bash "${BASH_SOURCE[0]}" --inside "$suite" "$(realpath "$folder")"
+    bash "${BASH_SOURCE[0]}" --inside "$suite" "$(realpath "$folder")" "$warm"
 fi
-suite=$2 folder=$3
+suite=$2 folder=$3 warm=$4
 
 debian_mirror() { # where this machine's apt gets Debian from; nothing: debootstrap's default
   apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' "Codename: ${VERSION_CODENAME-}" \
@@ -106,6 +107,10 @@ unpack_base
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 share_settings
+if [ -n "$warm" ]; then
+  mkdir -p "$root/root/.cache/ccache"
+  mount --bind "$(ccache --get-config cache_dir)" "$root/root/.cache/ccache"
+fi
 git clone --quiet "$ROOT" "$root/root/attune"
 timed demo "bash tools/demo.sh"
 timed demo-again "bash tools/demo.sh"

@@ -87,7 +87,6 @@ absl::StatusOr<Leases::GrantResult> Leases::Grant(Transaction& transaction,
   }
   ATTUNE_ASSIGN_OR_RETURN(record.fence, NextFence(transaction));
   ++record.attempt;
-  record.progress_step = record.job.committed_step();
   record.job.set_attempt_count(record.job.attempt_count() + 1);
   record.job.set_worker(ResourceName("workers", request.worker_id));
 

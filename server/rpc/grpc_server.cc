@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/loopback.h"
 #include "google/protobuf/descriptor.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/rpc/call_counter.h"
@@ -20,10 +21,6 @@ constexpr int kMaxMessageBytes = 4 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kMaxStreamsPerConnection = 100;
 constexpr size_t kMemoryQuotaBytes = 256 << 20;
-
-bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.rfind("127.", 0) == 0;
-}
 
 const char* const kServices[] = {"attune.v1.JobService",   "attune.v1.WorkerService",
                                  "attune.v1.BlobService",  "attune.v1.DatasetService",
@@ -58,7 +55,7 @@ void SetLimits(grpc::ServerBuilder& builder) {
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const Options& options, const std::vector<grpc::Service*>& services, RpcCounters& counters,
     const Clock& clock) {
-  if (!IsLoopback(options.host)) {
+  if (!IsLoopbackHost(options.host)) {
     return absl::InvalidArgumentError(
         absl::StrCat("--listen ", options.host,
                      ": without TLS only loopback addresses are served; use 127.0.0.1 "

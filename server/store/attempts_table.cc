@@ -10,8 +10,8 @@ namespace {
 
 constexpr char kSelect[] =
     "SELECT job_id, attempt, fence, state, worker_id, start_step, threads, next_index, slot_held, "
-    "directive_id, stop_cause, directive_answered, grant_ms, end_ms, end_message, "
-    "final_report_digest FROM attempts ";
+    "directive_id, stop_cause, directive_answered, grant_ms, end_ms, end_message "
+    "FROM attempts ";
 
 AttemptRecord ReadRecord(const Statement& row) {
   AttemptRecord record;
@@ -30,7 +30,6 @@ AttemptRecord ReadRecord(const Statement& row) {
   record.grant_unix_ms = row.Int(12);
   record.end_unix_ms = row.Int(13);
   record.end_message = row.Text(14);
-  record.final_report_digest = row.Text(15);
   return record;
 }
 
@@ -67,12 +66,11 @@ absl::StatusOr<int64_t> NextDirectiveId(Transaction& transaction) {
 
 absl::Status InsertAttempt(Transaction& transaction, const AttemptRecord& record) {
   Statement insert = transaction.database().Prepare(
-      "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(record.job_id, record.attempt, record.fence, record.state, record.worker_id,
               record.start_step, record.threads, record.next_index, record.slot_held,
               record.directive_id, record.stop_cause, record.directive_answered,
-              record.grant_unix_ms, record.end_unix_ms, record.end_message,
-              record.final_report_digest);
+              record.grant_unix_ms, record.end_unix_ms, record.end_message);
   ATTUNE_RETURN_IF_ERROR(insert.Run());
   transaction.Touch(TopicKind::kWorker, record.worker_id);
   return absl::OkStatus();
@@ -83,11 +81,11 @@ absl::Status PutAttempt(Transaction& transaction, const AttemptRecord& record) {
                           GetAttempt(transaction, record.job_id, record.attempt));
   Statement update = transaction.database().Prepare(
       "UPDATE attempts SET state = ?, start_step = ?, threads = ?, next_index = ?, slot_held = ?, "
-      "directive_id = ?, stop_cause = ?, directive_answered = ?, end_ms = ?, end_message = ?, "
-      "final_report_digest = ? WHERE job_id = ? AND attempt = ?");
+      "directive_id = ?, stop_cause = ?, directive_answered = ?, end_ms = ?, end_message = ? "
+      "WHERE job_id = ? AND attempt = ?");
   update.Bind(record.state, record.start_step, record.threads, record.next_index, record.slot_held,
               record.directive_id, record.stop_cause, record.directive_answered, record.end_unix_ms,
-              record.end_message, record.final_report_digest, record.job_id, record.attempt);
+              record.end_message, record.job_id, record.attempt);
   ATTUNE_RETURN_IF_ERROR(update.Run());
   if (ConcernsWorker(before, record)) transaction.Touch(TopicKind::kWorker, record.worker_id);
   return absl::OkStatus();

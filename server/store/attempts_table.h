@@ -29,7 +29,6 @@ struct AttemptRecord {
   bool directive_answered = false;
   int64_t grant_unix_ms = 0, end_unix_ms = 0;
   std::string end_message;
-  std::string final_report_digest;  // to answer the same final report again
 };
 
 absl::StatusOr<int64_t> NextFence(Transaction& transaction);  // strictly rising, over restarts

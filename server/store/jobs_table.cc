@@ -18,7 +18,7 @@ using google::protobuf::util::TimeUtil;
 // What a JobRecord is read from, in this order.
 constexpr char kColumns[] =
     "job, progress, number, request_id, request_digest, check_key, fence, attempt, infra_ends, "
-    "stalled_ends, progress_step, threads, run_seconds, reason_before_silence";
+    "stalled_ends, threads, run_seconds, reason_before_silence";
 
 bool ReadRecord(Statement& row, JobRecord& record) {
   if (!row.Parse(0, record.job)) return false;
@@ -31,10 +31,9 @@ bool ReadRecord(Statement& row, JobRecord& record) {
   record.attempt = row.Int(7);
   record.infra_ends = row.As<int>(8);
   record.stalled_ends = row.As<int>(9);
-  record.progress_step = row.Int(10);
-  record.threads = row.As<int>(11);
-  record.run_seconds = row.Real(12);
-  record.reason_before_silence = row.As<v1::Job::StateReason>(13);
+  record.threads = row.As<int>(10);
+  record.run_seconds = row.Real(11);
+  record.reason_before_silence = row.As<v1::Job::StateReason>(12);
   return true;
 }
 
@@ -96,13 +95,13 @@ absl::Status InsertJob(Transaction& transaction, JobRecord& record) {
   const v1::Job& job = record.job;
   Statement insert = transaction.database().Prepare(
       "INSERT INTO jobs (id, state, reason, priority, not_before_ms, request_id, request_digest, "
-      "check_key, fence, attempt, infra_ends, stalled_ends, progress_step, threads, run_seconds, "
+      "check_key, fence, attempt, infra_ends, stalled_ends, threads, run_seconds, "
       "reason_before_silence, create_ms, job, progress) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(record.id(), job.state(), job.reason(), job.priority(), NotBeforeMs(job),
               NullIfEmpty(record.request_id), record.request_digest, record.check_key, record.fence,
-              record.attempt, record.infra_ends, record.stalled_ends, record.progress_step,
-              record.threads, record.run_seconds, record.reason_before_silence,
+              record.attempt, record.infra_ends, record.stalled_ends, record.threads,
+              record.run_seconds, record.reason_before_silence,
               TimeUtil::TimestampToMilliseconds(job.create_time()), WithoutProgress(job),
               ProgressOf(job));
   ATTUNE_RETURN_IF_ERROR(insert.Run());
@@ -115,12 +114,12 @@ absl::Status PutJob(Transaction& transaction, const JobRecord& record) {
   const v1::Job& job = record.job;
   Statement update = transaction.database().Prepare(
       "UPDATE jobs SET state = ?, reason = ?, priority = ?, not_before_ms = ?, check_key = ?, "
-      "fence = ?, attempt = ?, infra_ends = ?, stalled_ends = ?, progress_step = ?, threads = ?, "
+      "fence = ?, attempt = ?, infra_ends = ?, stalled_ends = ?, threads = ?, "
       "run_seconds = ?, reason_before_silence = ?, job = ?, progress = ? WHERE id = ?");
   update.Bind(job.state(), job.reason(), job.priority(), NotBeforeMs(job), record.check_key,
-              record.fence, record.attempt, record.infra_ends, record.stalled_ends,
-              record.progress_step, record.threads, record.run_seconds,
-              record.reason_before_silence, WithoutProgress(job), ProgressOf(job), record.id());
+              record.fence, record.attempt, record.infra_ends, record.stalled_ends, record.threads,
+              record.run_seconds, record.reason_before_silence, WithoutProgress(job),
+              ProgressOf(job), record.id());
   ATTUNE_RETURN_IF_ERROR(update.Run());
   if (transaction.database().changed_rows() == 0) return absl::NotFoundError("no such job");
   transaction.Touch(TopicKind::kJob, record.id());

@@ -27,7 +27,6 @@ struct JobRecord {
   int64_t attempt = 0;         // newest attempt's number; 0: none
   int infra_ends = 0;          // since the start, without PREEMPTED and DRAINED
   int stalled_ends = 0;        // INFRA ends in a row without a new committed step
-  int64_t progress_step = 0;   // committed step at the newest attempt's start
   int threads = 0;             // fixed at the first grant
   double run_seconds = 0;      // of ended attempts
   v1::Job::StateReason reason_before_silence = v1::Job::STATE_REASON_UNSPECIFIED;

@@ -31,7 +31,6 @@ CREATE TABLE jobs (
   attempt INTEGER NOT NULL,
   infra_ends INTEGER NOT NULL,
   stalled_ends INTEGER NOT NULL,
-  progress_step INTEGER NOT NULL,
   threads INTEGER NOT NULL,
   run_seconds REAL NOT NULL,
   reason_before_silence INTEGER NOT NULL,
@@ -64,7 +63,6 @@ CREATE TABLE attempts (
   grant_ms INTEGER NOT NULL,
   end_ms INTEGER NOT NULL,
   end_message TEXT NOT NULL,
-  final_report_digest TEXT NOT NULL,
   PRIMARY KEY (job_id, attempt)) WITHOUT ROWID;
 -- GRANTED, STARTED, STOPPING, or a slot not yet proved free.
 CREATE INDEX attempts_open ON attempts (worker_id) WHERE slot_held = 1 OR state IN (1, 2, 3);

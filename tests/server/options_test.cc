@@ -72,6 +72,11 @@ TEST_F(OptionsTest, ATtlBelowTwoHeartbeatsIsRefused) {
   EXPECT_EQ(Parse({"--lease-ttl-seconds=10"}).exit_code, 78);
 }
 
+TEST_F(OptionsTest, AnAddressOfTheNetworkIsRefused) {
+  EXPECT_EQ(Parse({"--listen=0.0.0.0"}).exit_code, 78);
+  EXPECT_EQ(Parse({"--ops-listen=127.0.0.1.example.org"}).exit_code, 78);
+}
+
 TEST_F(OptionsTest, PrintConfigCanBeReadBack) {
   const ServerCommand printed = Parse({"--ops-port=9", "--keep-workers", "--print-config"});
   ASSERT_EQ(printed.exit_code, 0) << printed.text;

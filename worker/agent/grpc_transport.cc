@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/agent/grpc_transport.h"
 
-#include <arpa/inet.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -18,6 +17,7 @@
 #include "attune/v1/worker_service.grpc.pb.h"
 #include "base/errors.h"
 #include "base/grpc_status.h"
+#include "base/loopback.h"
 #include "worker/agent/blob_transfer.h"
 
 namespace attune {
@@ -305,15 +305,6 @@ void GrpcTransport::UploadBlob(std::string path, v1::FileRef file, OnStatus done
         const CallRegistry::Entry asking(state_->calls, *ask), writing(state_->calls, *write);
         done(SendBlob(to->blobs, *ask, *write, files_, path, file));
       });
-}
-
-bool IsLoopbackAddress(const std::string& address) {
-  const std::string host = address.substr(0, address.rfind(':'));
-  in_addr ip{};
-  // Not a matter of prefixes: 127.0.0.1.example.org is somebody's name.
-  const bool loopback_v4 =
-      inet_pton(AF_INET, host.c_str(), &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127;
-  return loopback_v4 || host == "localhost" || host == "[::1]";
 }
 
 }  // namespace attune

@@ -54,7 +54,4 @@ class GrpcTransport final : public Transport {
   std::unique_ptr<State> state_;
 };
 
-// Whether the address names this machine by a loopback address. Plaintext goes nowhere else.
-bool IsLoopbackAddress(const std::string& address);
-
 }  // namespace attune

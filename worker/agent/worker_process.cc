@@ -17,6 +17,7 @@
 #include "base/executor.h"
 #include "base/file_system.h"
 #include "base/logging.h"
+#include "base/loopback.h"
 #include "base/rng.h"
 #include "base/spawner.h"
 #include "google/protobuf/util/json_util.h"

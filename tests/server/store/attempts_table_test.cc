@@ -106,7 +106,6 @@ TEST_F(AttemptsTableTest, KeepsEveryField) {
   record.directive_answered = true;
   record.end_unix_ms = 2000;
   record.end_message = "drained";
-  record.final_report_digest = "abc";
   Put(record);
   const AttemptRecord read = Get("a", 2);
   EXPECT_EQ(read.job_id, "a");
@@ -124,7 +123,6 @@ TEST_F(AttemptsTableTest, KeepsEveryField) {
   EXPECT_EQ(read.grant_unix_ms, 1000);
   EXPECT_EQ(read.end_unix_ms, 2000);
   EXPECT_EQ(read.end_message, "drained");
-  EXPECT_EQ(read.final_report_digest, "abc");
 }
 
 TEST_F(AttemptsTableTest, RefusesAFenceThatIsTaken) {

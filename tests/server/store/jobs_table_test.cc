@@ -63,7 +63,6 @@ JobRecord FullRecord() {
   record.attempt = 2;
   record.infra_ends = 1;
   record.stalled_ends = 1;
-  record.progress_step = 10;
   record.threads = 4;
   record.run_seconds = 1.5;
   record.reason_before_silence = v1::Job::UPLOADING;
@@ -80,7 +79,6 @@ void ExpectEqual(const JobRecord& a, const JobRecord& b) {
   EXPECT_EQ(a.attempt, b.attempt);
   EXPECT_EQ(a.infra_ends, b.infra_ends);
   EXPECT_EQ(a.stalled_ends, b.stalled_ends);
-  EXPECT_EQ(a.progress_step, b.progress_step);
   EXPECT_EQ(a.threads, b.threads);
   EXPECT_EQ(a.run_seconds, b.run_seconds);
   EXPECT_EQ(a.reason_before_silence, b.reason_before_silence);

@@ -335,15 +335,5 @@ TEST_F(GrpcTransportTest, FindsWhatTheServerLacks) {
   EXPECT_THAT(*done.get_future().get(), ::testing::ElementsAre(Sha256::Hex("lacking")));
 }
 
-TEST(IsLoopbackAddress, KnowsAddressesFromNames) {
-  for (const char* yes : {"127.0.0.1:7460", "127.1.2.3:1", "localhost:7460", "[::1]:7460"}) {
-    EXPECT_TRUE(IsLoopbackAddress(yes)) << yes;
-  }
-  for (const char* no :
-       {"10.0.0.1:7460", "127.0.0.1.example.org:7460", "0.0.0.0:1", "", "[::]:1"}) {
-    EXPECT_FALSE(IsLoopbackAddress(no)) << no;
-  }
-}
-
 }  // namespace
 }  // namespace attune

@@ -4,8 +4,8 @@
 //
 //   OMP_NUM_THREADS, MKL_NUM_THREADS   the thread count of the job's spec
 //   MKL_CBWR=AUTO                      MKL keeps to one code path (recorded in checkpoints)
-//   OMP_WAIT_POLICY                    ACTIVE when the trainer has its cores for itself, else
-//                                      PASSIVE (a matter of speed only)
+//   OMP_WAIT_POLICY=PASSIVE            when it shares its cores with others (a matter of speed
+//   only)
 //
 // `attune-trainer --spec` sets what is missing and executes itself once more.
 #pragma once
