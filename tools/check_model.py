@@ -16,6 +16,7 @@ os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TRANSFORMERS_VER
 
 import torch  # noqa: E402  transformers reads the environment when it is imported
 from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: E402
+from transformers.utils import logging  # noqa: E402
 
 ROWS, BAR = 8, 1e-4
 
@@ -30,15 +31,16 @@ def transformers_logits(folder, texts):
 
 
 def attune_logits(folder, trainer, texts):
-    """attune-trainer --logits FOLDER: a JSON string a line in, a JSON array a line out."""
+    """attune-trainer --logits FOLDER: {"text": …} a line in, {"logits": […], …} a line out."""
     answer = subprocess.run([trainer, "--logits", folder], check=True, text=True,
-                            input="".join(json.dumps(text) + "\n" for text in texts),
+                            input="".join(json.dumps({"text": text}) + "\n" for text in texts),
                             stdout=subprocess.PIPE)
-    return torch.tensor([json.loads(line) for line in answer.stdout.splitlines()])
+    return torch.tensor([json.loads(line)["logits"] for line in answer.stdout.splitlines()])
 
 
 def main():
     folder, trainer, reviews = sys.argv[1:]
+    logging.disable_progress_bar()
     with open(reviews, encoding="utf-8", newline="") as file:
         texts = [row["text"] for row in itertools.islice(csv.DictReader(file), ROWS)]
     theirs, ours = transformers_logits(folder, texts), attune_logits(folder, trainer, texts)

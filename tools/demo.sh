@@ -68,7 +68,7 @@ main() {
   download_model "jobs/$id" "$folder" >/dev/null
   difference=$("$PYTHON" "$ROOT/tools/check_model.py" "$folder" "$BIN/attune-trainer" \
     "$REVIEWS/test.csv")
-  echo "  model    models/$id → ./$folder   (loads in transformers; logits within $difference)"
+  echo "  folder   ./$folder   (loads in transformers; logits within $difference)"
   echo "  metrics  http://$OPS/metrics      stop the server: build/bin/attune admin stop"
 }
 

@@ -2,8 +2,8 @@
 // Storage of packed rows: a float matrix [RowCapacity(rows), width] whose first `rows` rows are
 // tokens (or sequences). The at most 15 rows after them belong to no sequence and are zero or
 // finite: they only round the shape that matrix products see, because oneDNN generates and caches
-// code for every shape, 1 ms and 1 MB a piece (a row count of its own for each batch would make
-// 9 % of a step compilation). Norms, activations, attention and losses never touch them.
+// code for every shape, so that a row count of its own for each batch would cost time and memory in
+// every step. Norms, activations, attention and losses never touch them.
 #pragma once
 
 #include <cstdint>
