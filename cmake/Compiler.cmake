@@ -22,6 +22,8 @@ if(ATTUNE_SANITIZER)
   target_compile_options(attune_options INTERFACE -fsanitize=${ATTUNE_SANITIZER}
                                                   -fno-omit-frame-pointer)
   target_link_options(attune_options INTERFACE -fsanitize=${ATTUNE_SANITIZER})
+  # GCC's flow analysis is wrong about variables that the sanitizer's checks step around.
+  target_compile_options(attune_options INTERFACE -Wno-maybe-uninitialized)
   if(ATTUNE_SANITIZER STREQUAL "address")
     target_compile_options(attune_options INTERFACE -fsanitize=undefined
                                                     -fno-sanitize-recover=undefined)
