@@ -123,7 +123,7 @@ JobServiceImpl::Reactor* JobServiceImpl::MoveJob(Context* context, const std::st
                         [this, &name, response, move](Transaction& transaction) -> absl::Status {
                           ATTUNE_ASSIGN_OR_RETURN(const std::string id,
                                                   ParseResourceName("jobs", name));
-                          ATTUNE_ASSIGN_OR_RETURN(v1::Job job, (lifecycle_.*move)(transaction, id));
+                          ATTUNE_ASSIGN_OR_RETURN(v1::Job job, move(transaction, id));
                           *response = PresentJob(std::move(job), queue_);
                           return absl::OkStatus();
                         });
@@ -132,19 +132,22 @@ JobServiceImpl::Reactor* JobServiceImpl::MoveJob(Context* context, const std::st
 JobServiceImpl::Reactor* JobServiceImpl::CancelJob(Context* context,
                                                    const v1::CancelJobRequest* request,
                                                    v1::Job* response) {
-  return MoveJob(context, request->name(), response, &JobLifecycle::Cancel);
+  return MoveJob(context, request->name(), response,
+                 [this](Transaction& t, std::string_view id) { return lifecycle_.Cancel(t, id); });
 }
 
 JobServiceImpl::Reactor* JobServiceImpl::PauseJob(Context* context,
                                                   const v1::PauseJobRequest* request,
                                                   v1::Job* response) {
-  return MoveJob(context, request->name(), response, &JobLifecycle::Pause);
+  return MoveJob(context, request->name(), response,
+                 [this](Transaction& t, std::string_view id) { return lifecycle_.Pause(t, id); });
 }
 
 JobServiceImpl::Reactor* JobServiceImpl::ResumeJob(Context* context,
                                                    const v1::ResumeJobRequest* request,
                                                    v1::Job* response) {
-  return MoveJob(context, request->name(), response, &JobLifecycle::Resume);
+  return MoveJob(context, request->name(), response,
+                 [this](Transaction& t, std::string_view id) { return lifecycle_.Resume(t, id); });
 }
 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobServiceImpl::WatchJob(

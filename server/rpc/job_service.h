@@ -3,6 +3,8 @@
 // Thread-safe, as the callback API demands.
 #pragma once
 
+#include <functional>
+
 #include "attune/v1/job_service.grpc.pb.h"
 #include "server/jobs/job_lifecycle.h"
 #include "server/jobs/queue_view.h"
@@ -48,7 +50,7 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
 
  private:
   // Cancel, Pause, Resume: one transition by name.
-  using Move = absl::StatusOr<v1::Job> (JobLifecycle::*)(Transaction&, std::string_view);
+  using Move = std::function<absl::StatusOr<v1::Job>(Transaction&, std::string_view)>;
   Reactor* MoveJob(Context* context, const std::string& name, v1::Job* response, Move move);
 
   const RpcParts& parts_;
