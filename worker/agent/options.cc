@@ -18,6 +18,7 @@
 #include "base/errors.h"
 #include "base/file_system.h"
 #include "base/resource_name.h"
+#include "base/version.h"
 
 namespace attune {
 namespace {
@@ -83,7 +84,7 @@ void AddFlags(CLI::App& app, WorkerOptions& options, std::vector<std::string>& l
       ->envname("ATTUNE_TIMER_SCALE")
       ->check(CLI::PositiveNumber)
       ->group("");
-  app.set_version_flag("--version", absl::StrCat("attune-worker ", kWorkerVersion));
+  app.set_version_flag("--version", absl::StrCat("attune-worker ", kVersion));
 }
 
 absl::Status ParseLabels(const std::vector<std::string>& labels, WorkerOptions& options) {

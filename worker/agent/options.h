@@ -9,8 +9,6 @@
 
 namespace attune {
 
-inline constexpr const char* kWorkerVersion = "0.1.0";
-
 struct WorkerOptions {
   std::string server = "127.0.0.1:7460";
   std::string server_file;  // wins: holds HOST:PORT, read again at every dial

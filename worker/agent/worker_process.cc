@@ -20,6 +20,7 @@
 #include "base/loopback.h"
 #include "base/rng.h"
 #include "base/spawner.h"
+#include "base/version.h"
 #include "google/protobuf/util/json_util.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/device_inventory.h"
@@ -51,7 +52,7 @@ absl::StatusOr<Offer> DetectOffer(const WorkerOptions& options, Spawner& spawner
                           SplitIntoSlots(offer.machine, options.slots, options.threads));
   ATTUNE_ASSIGN_OR_RETURN(const TrainerInventory trainer, AskTrainer(spawner, options.trainer));
   offer.inventory = MakeInventory(offer.machine, trainer, offer.slots);
-  offer.inventory.set_attune_version(kWorkerVersion);
+  offer.inventory.set_attune_version(kVersion);
   offer.inventory.set_local(options.local);
   offer.inventory.mutable_labels()->insert(options.labels.begin(), options.labels.end());
   return offer;
