@@ -30,8 +30,10 @@
 
 namespace attune {
 
-// Builds one JSON object.
-class JsonWriter {
+// Builds one JSON object, with its keys sorted (nlohmann::json) or in the order of the calls
+// (nlohmann::ordered_json).
+template <typename Json>
+class BasicJsonWriter {
  public:
   template <typename T>
   using Ref = const T&;
@@ -48,29 +50,27 @@ class JsonWriter {
   void Key(const char* key, const std::optional<T>& value) {
     if (value) object_[key] = Encode(*value);
   }
-  nlohmann::json& object() { return object_; }
+  Json& object() { return object_; }
 
  private:
   // JSON has no NaN and no infinity.
-  static nlohmann::json Encode(double value) {
-    return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-  }
+  static Json Encode(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
   template <typename T>
-  static nlohmann::json Encode(const std::vector<T>& values) {
-    nlohmann::json array = nlohmann::json::array();
+  static Json Encode(const std::vector<T>& values) {
+    Json array = Json::array();
     for (const T& value : values) array.push_back(Encode(value));
     return array;
   }
   template <typename T>
-  static nlohmann::json Encode(const std::map<std::string, T>& values) {
-    nlohmann::json object = nlohmann::json::object();
+  static Json Encode(const std::map<std::string, T>& values) {
+    Json object = Json::object();
     for (const auto& [key, value] : values) object[key] = Encode(value);
     return object;
   }
   template <typename T>
-  static nlohmann::json Encode(const T& value) {
+  static Json Encode(const T& value) {
     if constexpr (std::is_aggregate_v<T>) {
-      JsonWriter writer;
+      BasicJsonWriter writer;
       Fields(writer, value);
       return std::move(writer.object_);
     } else {
@@ -78,8 +78,11 @@ class JsonWriter {
     }
   }
 
-  nlohmann::json object_ = nlohmann::json::object();
+  Json object_ = Json::object();
 };
+
+using JsonWriter = BasicJsonWriter<nlohmann::json>;
+using OrderedJsonWriter = BasicJsonWriter<nlohmann::ordered_json>;
 
 // Where a value is: made on the stack while reading, spelt out only when something is wrong.
 struct JsonPath {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "base/digest.h"
 #include "base/errors.h"
+#include "base/evaluation_fields.h"
 #include "base/json_object.h"
 #include "nlohmann/json.hpp"
 
@@ -55,6 +56,25 @@ void Fields(V& v, typename V::template Ref<DatasetSpec> s) {
   v.Required("format", s.format);
   v.Required("text_columns", s.text_columns);
   v.Required("label_column", s.label_column);
+  v.Key("label_kind", s.label_kind);
+  v.Key("label_separator", s.label_separator);
+  v.Key("label_names", s.label_names);
+  v.Key("sha256", s.sha256);
+}
+
+template <typename V>
+void Fields(V& v, typename V::template Ref<ParameterGroupSpec> s) {
+  v.Required("prefix", s.prefix);
+  v.Required("learning_rate", s.learning_rate);
+}
+
+template <typename V>
+void Fields(V& v, typename V::template Ref<LoraSpec> s) {
+  v.Key("rank", s.rank);
+  v.Key("alpha", s.alpha);
+  v.Key("dropout", s.dropout);
+  v.Key("target_modules", s.target_modules);
+  v.Key("rslora", s.rslora);
 }
 
 template <typename V>
@@ -73,6 +93,8 @@ void Fields(V& v, typename V::template Ref<HyperparameterSpec> s) {
   v.Key("max_grad_norm", s.max_grad_norm);
   v.Key("dropout", s.dropout);
   v.Key("max_length", s.max_length);
+  v.Key("label_smoothing", s.label_smoothing);
+  v.Key("parameter_groups", s.parameter_groups);
   v.Key("seed", s.seed);
 }
 
@@ -81,19 +103,28 @@ void Fields(V& v, typename V::template Ref<TrainerSpec> s) {
   v.Key("job", s.job);
   v.Key("attempt", s.attempt);
   v.Key("fence", s.fence);
+  v.Key("work", s.work);
   v.Required("work_dir", s.work_dir);
   v.Required("base_model_dir", s.base_model_dir);
   v.Key("base_model_name", s.base_model_name);
+  v.Key("compare_model_dir", s.compare_model_dir);
+  v.Key("cache_dir", s.cache_dir);
+  v.Key("base_model_sha256", s.base_model_sha256);
   v.Key("task", s.task);
   v.Required("labels", s.labels);
-  v.Required("train", s.train);
+  v.Key("train", s.train);
   v.Key("eval", s.eval);
   v.Key("eval_fraction", s.eval_fraction);
   v.Key("test", s.test);
   v.Key("method", s.method);
+  v.Key("lora", s.lora);
+  v.Key("top_layers", s.top_layers);
+  v.Key("class_weighting", s.class_weighting);
   v.Key("hyperparameters", s.hyperparameters);
   v.Key("eval_every_steps", s.eval_every_steps);
   v.Key("best_metric", s.best_metric);
+  v.Key("early_stopping_patience", s.early_stopping_patience);
+  v.Key("early_stopping_min_delta", s.early_stopping_min_delta);
   v.Key("checkpoint_interval_seconds", s.checkpoint_interval_seconds);
   v.Key("checkpoint_every_steps", s.checkpoint_every_steps);
   v.Key("max_steps", s.max_steps);
@@ -151,13 +182,7 @@ void Fields(V& v, typename V::template Ref<MetricsFrame> s) {
 
 template <typename V>
 void Fields(V& v, typename V::template Ref<EvaluationFrame> s) {
-  v.Key("split", s.split);
-  v.Key("step", s.step);
-  v.Key("epoch", s.epoch);
-  v.Key("examples", s.examples);
-  v.Key("metrics", s.metrics);
-  v.Key("confusion", s.confusion);
-  v.Key("best", s.best);
+  EvaluationFields(v, s);
   v.Key("seconds", s.seconds);
 }
 
@@ -179,10 +204,24 @@ void Fields(V& v, typename V::template Ref<NoticeFrame> s) {
 }
 
 template <typename V>
+void Fields(V& v, typename V::template Ref<ExportCheckEntry> s) {
+  v.Required("format", s.format);
+  v.Key("rows", s.rows);
+  v.Key("max_difference", s.max_difference);
+}
+
+template <typename V>
 void Fields(V& v, typename V::template Ref<SucceededFrame> s) {
   v.Key("step", s.step);
   v.Key("model_dir", s.model_dir);
   v.Key("files", s.files);
+  v.Key("peak_memory_bytes", s.peak_memory_bytes);
+  v.Key("model_type", s.model_type);
+  v.Key("architecture", s.architecture);
+  v.Key("parameters", s.parameters);
+  v.Key("max_length", s.max_length);
+  v.Key("labels", s.labels);
+  v.Key("export_checks", s.export_checks);
 }
 
 template <typename V>

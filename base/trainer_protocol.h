@@ -36,6 +36,23 @@ struct DatasetSpec {
   std::string format;                     // "csv", "tsv" or "jsonl"
   std::vector<std::string> text_columns;  // one; two make a pair
   std::string label_column;
+  std::string label_kind = "single";  // "single", "multi", "number" or "none" (no label is read)
+  std::string label_separator = "|";  // "multi" in csv and tsv
+  std::map<std::string, std::string> label_names;  // as the file has it → class name; empty: as is
+  std::string sha256;  // of the file; names what is cached of it. "": not cached
+};
+
+struct ParameterGroupSpec {
+  std::string prefix;  // of parameter names; the longest that fits wins
+  double learning_rate = 0;
+};
+
+struct LoraSpec {
+  int64_t rank = 8;
+  double alpha = 8;
+  double dropout = 0;                                            // of the adapter's input
+  std::vector<std::string> target_modules = {"query", "value"};  // or {"all-linear"}
+  bool rslora = false;  // scale alpha / sqrt(rank) instead of alpha / rank
 };
 
 struct HyperparameterSpec {
@@ -43,7 +60,7 @@ struct HyperparameterSpec {
   int64_t batch_size = 8;  // sequences per micro-batch
   int64_t gradient_accumulation_steps = 1;
   double learning_rate = 5e-5;
-  std::string schedule = "linear";  // linear decay to 0
+  std::string schedule = "linear";  // "linear" or "cosine" decay to 0, "constant"
   double warmup_ratio = 0;          // of all optimizer steps; warmup_steps wins when > 0
   int64_t warmup_steps = 0;
   double weight_decay = 0;  // never on bias and norm parameters
@@ -51,6 +68,8 @@ struct HyperparameterSpec {
   double max_grad_norm = 1.0;  // 0: no clipping
   double dropout = 0.1;        // hidden, attention and classifier; < 0: as config.json says
   int64_t max_length = 0;      // tokens with [CLS] and [SEP]; 0: the base's maximum
+  double label_smoothing = 0;  // single-label
+  std::vector<ParameterGroupSpec> parameter_groups;
   uint64_t seed = 0;
 };
 
@@ -58,19 +77,29 @@ struct TrainerSpec {
   std::string job;  // "jobs/x", for logs and the model card
   int64_t attempt = 0;
   int64_t fence = 0;
-  std::string work_dir;         // exists; everything is written under it
-  std::string base_model_dir;   // HF folder, read only
-  std::string base_model_name;  // "models/x", for the model card
-  std::string task = "text_classification";
-  std::vector<std::string> labels;  // index = class id
+  std::string work = "fine_tune";  // or "evaluate", "predict": of base_model_dir on `test`
+  std::string work_dir;            // exists; everything is written under it
+  std::string base_model_dir;      // HF folder, read only
+  std::string base_model_name;     // "models/x", for the model card
+  std::string compare_model_dir;   // "evaluate": measured too, as TEST_BASE; empty: not
+  std::string
+      cache_dir;  // features of frozen layers, shared by attempts and jobs; empty: none kept
+  std::string base_model_sha256;             // names what is cached of the base
+  std::string task = "text_classification";  // label_kind of the data says of which kind
+  std::vector<std::string> labels;           // index = class id
   DatasetSpec train;
   std::optional<DatasetSpec> eval;  // or a part of train:
   double eval_fraction = 0;         // chosen by a hash of the example, when eval is absent
   std::optional<DatasetSpec> test;  // measured once at the end, base and tuned
-  std::string method = "full";
+  std::string method = "full";      // "lora", "head", "partial"
+  LoraSpec lora;
+  int64_t top_layers = 0;       // "partial": trained encoder layers, from the top
+  std::string class_weighting;  // "" or "balanced"
   HyperparameterSpec hyperparameters;
-  int64_t eval_every_steps = 0;              // 0: at each epoch's end
-  std::string best_metric = "accuracy";      // picks the checkpoint that is exported
+  int64_t eval_every_steps = 0;          // 0: at each epoch's end
+  std::string best_metric = "accuracy";  // picks the checkpoint that is exported
+  int64_t early_stopping_patience = 0;   // evaluations without a better value; 0: never stops
+  double early_stopping_min_delta = 0;
   double checkpoint_interval_seconds = 300;  // and at each epoch's end; 0: only epochs
   int64_t checkpoint_every_steps = 0;        // > 0: also at these steps (deterministic; tests)
   int64_t max_steps = 0;                     // 0: epochs decide
@@ -139,10 +168,22 @@ struct CheckpointFrame {
 struct NoticeFrame {
   std::string severity, message;
 };  // "INFO" or "WARNING"
+// An exported folder, read back in a fresh process.
+struct ExportCheckEntry {
+  std::string format;  // "merged", "adapter"
+  int64_t rows = 0;
+  double max_difference = 0;  // of the outputs
+};
 struct SucceededFrame {
   int64_t step = 0;
-  std::string model_dir;
+  std::string model_dir;  // "evaluate": empty; "predict": holds predictions.jsonl alone
   std::vector<FileEntry> files;
+  int64_t peak_memory_bytes = 0;  // of this process
+  // Of the exported model; empty when there is none.
+  std::string model_type, architecture;
+  int64_t parameters = 0, max_length = 0;
+  std::vector<std::string> labels;
+  std::vector<ExportCheckEntry> export_checks;
 };
 struct FailedFrame {
   std::string failure_class;  // "USER", "RESOURCE", "INFRA"

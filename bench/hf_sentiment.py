@@ -37,9 +37,13 @@ class StepTimes(TrainerCallback):
         self.times.append(time.perf_counter())
 
 
-def encode(tokenizer, rows):
+def labels_of(rows):
+    return sorted({label for _, label in rows})
+
+
+def encode(tokenizer, rows, labels):
     encoded = tokenizer([text for text, _ in rows], truncation=True)
-    return [{"input_ids": ids, "attention_mask": mask, "labels": data.LABELS.index(label)}
+    return [{"input_ids": ids, "attention_mask": mask, "labels": labels.index(label)}
             for ids, mask, (_, label) in zip(encoded["input_ids"], encoded["attention_mask"], rows)]
 
 
@@ -47,21 +51,22 @@ def accuracy(prediction):
     return {"accuracy": float((numpy.argmax(prediction.predictions, -1) == prediction.label_ids).mean())}
 
 
-def make_trainer(folder, train, evaluation, **arguments):
+def make_trainer(folder, train, evaluation, prepare=lambda model: model, learning_rate=data.RATE, **arguments):
+    """prepare: what a tuning method makes of the base."""
     transformers.set_seed(data.SEED)
     tokenizer = AutoTokenizer.from_pretrained(data.BASE)
     model = AutoModelForSequenceClassification.from_pretrained(
-        data.BASE, num_labels=len(data.LABELS), hidden_dropout_prob=data.DROPOUT,
+        data.BASE, num_labels=len(labels_of(train)), hidden_dropout_prob=data.DROPOUT,
         attention_probs_dropout_prob=data.DROPOUT, dtype=torch.float32)
     settings = TrainingArguments(
         output_dir=folder, per_device_train_batch_size=data.BATCH, per_device_eval_batch_size=64,
-        learning_rate=data.RATE, seed=data.SEED, report_to=[], disable_tqdm=True, use_cpu=True,
+        learning_rate=learning_rate, seed=data.SEED, report_to=[], disable_tqdm=True, use_cpu=True,
         dataloader_pin_memory=False, logging_steps=50, **arguments)
     return tokenizer, Trainer(
-        model=model, args=settings, processing_class=tokenizer, compute_metrics=accuracy,
+        model=prepare(model), args=settings, processing_class=tokenizer, compute_metrics=accuracy,
         data_collator=CountingCollator(tokenizer), callbacks=[StepTimes()],
-        train_dataset=encode(tokenizer, train),
-        eval_dataset=encode(tokenizer, evaluation) if evaluation else None)
+        train_dataset=encode(tokenizer, train, labels_of(train)),
+        eval_dataset=encode(tokenizer, evaluation, labels_of(train)) if evaluation else None)
 
 
 def whole(folder):
@@ -70,7 +75,7 @@ def whole(folder):
         folder, train, evaluation, num_train_epochs=data.EPOCHS, eval_strategy="epoch",
         save_strategy="epoch", save_total_limit=2, load_best_model_at_end=True,
         metric_for_best_model="accuracy")
-    test = encode(tokenizer, data.read(data.TEST))
+    test = encode(tokenizer, data.read(data.TEST), data.LABELS)
     base = trainer.predict(test).metrics["test_accuracy"]
     trainer.train()
     tuned = trainer.predict(test).metrics["test_accuracy"]

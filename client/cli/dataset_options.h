@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "client/input_publisher.h"
 
 namespace CLI {
@@ -17,11 +18,15 @@ struct DatasetOptions {
   std::string format;
   std::vector<std::string> text_columns;
   std::string label_column;
+  std::string label_kind;
+  std::string label_separator;
+  std::vector<std::string> label_names;  // "0=negative"
 };
 
 void AddDatasetOptions(CLI::App& command, DatasetOptions& options);
 
-DatasetFile DatasetFileOf(const DatasetOptions& options, const std::string& path,
-                          const std::string& id);
+// kUsage for a label name that is not RAW=NAME.
+absl::StatusOr<DatasetFile> DatasetFileOf(const DatasetOptions& options, const std::string& path,
+                                          const std::string& id);
 
 }  // namespace attune

@@ -8,6 +8,8 @@
 #include "base/errors.h"
 #include "client/cli/commands.h"
 #include "client/cli/dataset_options.h"
+#include "client/cli/job_inputs.h"
+#include "client/cli/job_submission.h"
 #include "client/cli/listing.h"
 #include "client/cli/names.h"
 #include "client/cli/paging.h"
@@ -33,8 +35,8 @@ absl::StatusOr<int> RunAdd(const AddOptions& options, Session& session) {
   }
   InputPublisher publisher(*connection, session.surroundings().files,
                            session.ShowTransfer("uploading"));
-  ATTUNE_ASSIGN_OR_RETURN(const auto published, publisher.PublishDataset(DatasetFileOf(
-                                                    options.reading, options.path, id)));
+  ATTUNE_ASSIGN_OR_RETURN(const DatasetFile file, DatasetFileOf(options.reading, options.path, id));
+  ATTUNE_ASSIGN_OR_RETURN(const auto published, publisher.PublishDataset(file));
   const std::string& name = published.resource.name();
   if (published.already_there) session.Note(absl::StrCat(name, " is already there"));
   ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset dataset, publisher.AwaitDataset(name));
@@ -59,9 +61,15 @@ absl::StatusOr<int> RunList(Session& session) {
   return kExitOk;
 }
 
+struct CheckOptions {
+  std::string data;  // a name, or a local file, which is uploaded
+  std::string base;  // also as a job on this model would find it
+  int64_t max_length = 0;
+  DatasetOptions reading;
+};
+
 // The report that the check stored.
-absl::StatusOr<int> RunCheck(const std::string& argument, Session& session) {
-  ATTUNE_ASSIGN_OR_RETURN(const std::string name, NameFromArgument("datasets", argument));
+absl::StatusOr<int> ShowReport(const std::string& name, Session& session) {
   ATTUNE_ASSIGN_OR_RETURN(Connection* const connection, session.Connect());
   InputPublisher publisher(*connection, session.surroundings().files);
   ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset dataset, publisher.AwaitDataset(name));
@@ -75,6 +83,22 @@ absl::StatusOr<int> RunCheck(const std::string& argument, Session& session) {
   return kExitInputRefused;
 }
 
+absl::StatusOr<int> RunCheck(const CheckOptions& options, Session& session) {
+  ATTUNE_ASSIGN_OR_RETURN(Connection* const connection, session.Connect());
+  v1::CreateJobRequest request;
+  v1::JobSpec& spec = *request.mutable_job()->mutable_spec();
+  v1::FineTune& tune = *spec.mutable_fine_tune();
+  tune.set_train_dataset(options.data);
+  tune.set_base_model(options.base);
+  tune.mutable_text_classification()->set_max_length(options.max_length);
+  JobInputs inputs(session, *connection, options.reading);
+  ATTUNE_RETURN_IF_ERROR(inputs.Publish(spec));
+  if (options.base.empty()) return ShowReport(tune.train_dataset(), session);
+  ATTUNE_ASSIGN_OR_RETURN(const bool usable, inputs.AwaitChecks(spec));
+  if (!usable) return kExitInputRefused;
+  return PreviewJob(session, std::move(request));
+}
+
 void AddAdd(CLI::App& datasets, Command& chosen) {
   CLI::App* command =
       datasets.add_subcommand("add", "Upload a labelled file and wait until it was checked");
@@ -86,6 +110,20 @@ void AddAdd(CLI::App& datasets, Command& chosen) {
       [options, &chosen] { chosen = [options](Session& s) { return RunAdd(*options, s); }; });
 }
 
+void AddCheck(CLI::App& datasets, Command& chosen) {
+  CLI::App* command = datasets.add_subcommand(
+      "check", "Print the report of a dataset's check, alone or for a base model");
+  const auto options = std::make_shared<CheckOptions>();
+  command->add_option("DATASET", options->data, "The dataset, or a local file")->required();
+  command->add_option("--base", options->base,
+                      "Also what a job on this model would find: tokens, truncation, memory");
+  command->add_option("--max-length", options->max_length,
+                      "With --base: tokens a row keeps (default: the base's maximum)");
+  AddDatasetOptions(*command, options->reading);
+  command->callback(
+      [options, &chosen] { chosen = [options](Session& s) { return RunCheck(*options, s); }; });
+}
+
 }  // namespace
 
 void AddDatasets(CLI::App& app, Command& chosen) {
@@ -95,10 +133,7 @@ void AddDatasets(CLI::App& app, Command& chosen) {
   datasets->add_subcommand("list", "List datasets, newest first")->callback([&chosen] {
     chosen = RunList;
   });
-  CLI::App* check = datasets->add_subcommand("check", "Print the report of a dataset's check");
-  const auto name = std::make_shared<std::string>();
-  check->add_option("DATASET", *name, "The dataset")->required();
-  check->callback([name, &chosen] { chosen = [name](Session& s) { return RunCheck(*name, s); }; });
+  AddCheck(*datasets, chosen);
 }
 
 }  // namespace attune

@@ -12,21 +12,30 @@
 
 namespace attune {
 
+InputFields InputFieldsOf(v1::JobSpec& spec) {
+  if (spec.has_evaluate()) {
+    v1::Evaluate& work = *spec.mutable_evaluate();
+    return {work.mutable_model(), {work.mutable_dataset()}};
+  }
+  if (spec.has_predict()) {
+    v1::Predict& work = *spec.mutable_predict();
+    return {work.mutable_model(), {work.mutable_dataset()}};
+  }
+  v1::FineTune& work = *spec.mutable_fine_tune();
+  return {work.mutable_base_model(),
+          {work.mutable_train_dataset(), work.mutable_eval_dataset(), work.mutable_test_dataset()}};
+}
+
 JobInputs::JobInputs(Session& session, Connection& connection, const DatasetOptions& reading)
     : session_(session),
       reading_(reading),
       publisher_(connection, session.surroundings().files, session.ShowTransfer("uploading")) {}
 
-absl::Status JobInputs::Publish(v1::FineTune& spec) {
-  if (!spec.base_model().empty()) ATTUNE_RETURN_IF_ERROR(PublishModel(*spec.mutable_base_model()));
-  if (!spec.train_dataset().empty()) {
-    ATTUNE_RETURN_IF_ERROR(PublishDataset(*spec.mutable_train_dataset()));
-  }
-  if (!spec.eval_dataset().empty()) {
-    ATTUNE_RETURN_IF_ERROR(PublishDataset(*spec.mutable_eval_dataset()));
-  }
-  if (!spec.test_dataset().empty()) {
-    ATTUNE_RETURN_IF_ERROR(PublishDataset(*spec.mutable_test_dataset()));
+absl::Status JobInputs::Publish(v1::JobSpec& spec) {
+  const InputFields fields = InputFieldsOf(spec);
+  if (!fields.model->empty()) ATTUNE_RETURN_IF_ERROR(PublishModel(*fields.model));
+  for (std::string* dataset : fields.datasets) {
+    if (!dataset->empty()) ATTUNE_RETURN_IF_ERROR(PublishDataset(*dataset));
   }
   return absl::OkStatus();
 }
@@ -34,8 +43,8 @@ absl::Status JobInputs::Publish(v1::FineTune& spec) {
 absl::Status JobInputs::PublishDataset(std::string& input) {
   ATTUNE_ASSIGN_OR_RETURN(const bool local, IsLocal("datasets", input));
   if (!local) return absl::OkStatus();
-  ATTUNE_ASSIGN_OR_RETURN(const auto published,
-                          publisher_.PublishDataset(DatasetFileOf(reading_, input, "")));
+  ATTUNE_ASSIGN_OR_RETURN(const DatasetFile file, DatasetFileOf(reading_, input, ""));
+  ATTUNE_ASSIGN_OR_RETURN(const auto published, publisher_.PublishDataset(file));
   session_.Note(absl::StrCat(published.already_there ? "already there: " : "uploaded ", input,
                              " as ", published.resource.name()));
   input = published.resource.name();
@@ -65,20 +74,22 @@ absl::StatusOr<bool> JobInputs::IsLocal(const char* collection, std::string& inp
                      absl::StrCat("list the names with: attune ", collection, " list"));
 }
 
-absl::StatusOr<bool> JobInputs::AwaitChecks(const v1::FineTune& spec) {
+absl::StatusOr<bool> JobInputs::AwaitChecks(const v1::JobSpec& spec) {
+  v1::JobSpec copy = spec;
+  const InputFields fields = InputFieldsOf(copy);
   bool usable = true;
-  if (!spec.base_model().empty()) {
-    ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, publisher_.AwaitModel(spec.base_model()));
+  if (!fields.model->empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, publisher_.AwaitModel(*fields.model));
     if (model.state() == v1::Model::INVALID) {
       Refuse(model.name(), ProblemLines(model));
       usable = false;
     }
   }
-  for (const std::string& name : {spec.train_dataset(), spec.eval_dataset(), spec.test_dataset()}) {
-    if (name.empty()) continue;
-    ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset dataset, publisher_.AwaitDataset(name));
+  for (const std::string* name : fields.datasets) {
+    if (name->empty()) continue;
+    ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset dataset, publisher_.AwaitDataset(*name));
     if (dataset.state() == v1::Dataset::INVALID) {
-      Refuse(name, ProblemLines(dataset));
+      Refuse(*name, ProblemLines(dataset));
       usable = false;
     }
   }
@@ -86,7 +97,7 @@ absl::StatusOr<bool> JobInputs::AwaitChecks(const v1::FineTune& spec) {
 }
 
 void JobInputs::Refuse(const std::string& name, const std::string& problems) {
-  session_.err() << "error: attune submit: " << name << " cannot be used; no job was made\n"
+  session_.err() << "error: " << name << " cannot be used; no job was made\n"
                  << problems << std::flush;
 }
 

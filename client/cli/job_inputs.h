@@ -14,16 +14,23 @@
 
 namespace attune {
 
+// Where a job names what it works on; views into the spec. An optional one may be empty.
+struct InputFields {
+  std::string* model;
+  std::vector<std::string*> datasets;
+};
+InputFields InputFieldsOf(v1::JobSpec& spec);
+
 class JobInputs {
  public:
   // Borrows all three.
   JobInputs(Session& session, Connection& connection, const DatasetOptions& reading);
 
   // Puts names in place of what people wrote. kLocalInput: neither a name nor a file.
-  absl::Status Publish(v1::FineTune& spec);
+  absl::Status Publish(v1::JobSpec& spec);
 
   // Waits for the checks. False: an input is INVALID, and its problems were printed.
-  absl::StatusOr<bool> AwaitChecks(const v1::FineTune& spec);
+  absl::StatusOr<bool> AwaitChecks(const v1::JobSpec& spec);
 
  private:
   absl::Status PublishDataset(std::string& input);

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
+#include "client/cli/job_inputs.h"
 #include "client/cli/names.h"
 #include "client/client_errors.h"
 #include "client/spec/job_yaml.h"
@@ -30,21 +31,27 @@ void MakeRelativeTo(const std::string& file, std::string_view collection, std::s
   input = (fs::path(file).parent_path() / input).string();
 }
 
-absl::StatusOr<v1::Job> ReadJobFile(const std::string& file, std::istream& in, FileSystem& files) {
-  if (file.empty()) {
-    v1::Job job;
+v1::Job StartFrom(const v1::Job* origin) {
+  v1::Job job;
+  if (origin == nullptr) {
     job.mutable_spec()->mutable_fine_tune()->mutable_text_classification();
     return job;
   }
+  *job.mutable_spec() = origin->spec();
+  *job.mutable_labels() = origin->labels();
+  job.set_display_name(origin->display_name());
+  job.set_priority(origin->priority());
+  return job;
+}
+
+absl::StatusOr<v1::Job> ReadJobFile(const std::string& file, std::istream& in, FileSystem& files) {
   ATTUNE_ASSIGN_OR_RETURN(const std::string text, ReadAll(file, in, files));
   const bool is_stdin = file == "-";
   ATTUNE_ASSIGN_OR_RETURN(v1::Job job, ParseJobYaml(text, is_stdin ? "<stdin>" : file));
-  if (is_stdin || !job.spec().has_fine_tune()) return job;
-  v1::FineTune& spec = *job.mutable_spec()->mutable_fine_tune();
-  MakeRelativeTo(file, "models", *spec.mutable_base_model());
-  MakeRelativeTo(file, "datasets", *spec.mutable_train_dataset());
-  MakeRelativeTo(file, "datasets", *spec.mutable_eval_dataset());
-  MakeRelativeTo(file, "datasets", *spec.mutable_test_dataset());
+  if (is_stdin || job.spec().work_case() == v1::JobSpec::WORK_NOT_SET) return job;
+  const InputFields inputs = InputFieldsOf(*job.mutable_spec());
+  MakeRelativeTo(file, "models", *inputs.model);
+  for (std::string* dataset : inputs.datasets) MakeRelativeTo(file, "datasets", *dataset);
   return job;
 }
 
@@ -60,13 +67,38 @@ absl::Status ApplyLabels(const JobOptions& options, v1::Job& job) {
   return absl::OkStatus();
 }
 
-absl::Status ApplyFlags(const JobOptions& options, v1::Job& job) {
-  v1::FineTune& spec = *job.mutable_spec()->mutable_fine_tune();
+// What the method had is kept when it is named again.
+void ApplyMethod(const std::string& method, v1::FineTune& spec) {
+  if (method == "full") spec.mutable_full();
+  if (method == "lora") spec.mutable_lora();
+  if (method == "head") spec.mutable_head();
+  if (method == "partial") spec.mutable_partial();
+}
+
+bool HasFineTuneFlags(const JobOptions& options) {
+  return !(options.method.empty() && options.base.empty() && options.train.empty() &&
+           options.eval.empty() && options.test.empty() && !options.eval_fraction);
+}
+
+void ApplyFineTuneFlags(const JobOptions& options, v1::FineTune& spec) {
+  ApplyMethod(options.method, spec);
   if (!options.base.empty()) spec.set_base_model(options.base);
   if (!options.train.empty()) spec.set_train_dataset(options.train);
   if (!options.eval.empty()) spec.set_eval_dataset(options.eval);
   if (!options.test.empty()) spec.set_test_dataset(options.test);
   if (options.eval_fraction) spec.set_eval_fraction(*options.eval_fraction);
+}
+
+absl::Status ApplyFlags(const JobOptions& options, v1::Job& job) {
+  v1::JobSpec& spec = *job.mutable_spec();
+  if (!spec.has_evaluate() && !spec.has_predict()) {
+    ApplyFineTuneFlags(options, *spec.mutable_fine_tune());
+  } else if (HasFineTuneFlags(options)) {
+    return ClientError(ClientReason::kUsage,
+                       "this job does not fine-tune, so --base, --train, --eval, --test, "
+                       "--eval-fraction and --method do not fit",
+                       "use --set, for example --set dataset=reviews");
+  }
   if (options.priority) job.set_priority(*options.priority);
   ATTUNE_RETURN_IF_ERROR(ApplyLabels(options, job));
   for (const std::string& setting : options.settings) {
@@ -77,10 +109,16 @@ absl::Status ApplyFlags(const JobOptions& options, v1::Job& job) {
 
 }  // namespace
 
-absl::StatusOr<v1::CreateJobRequest> BuildJobRequest(const JobOptions& options, std::istream& in,
+absl::StatusOr<v1::CreateJobRequest> BuildJobRequest(const JobOptions& options,
+                                                     const v1::Job* origin, std::istream& in,
                                                      FileSystem& files) {
   v1::CreateJobRequest request;
-  ATTUNE_ASSIGN_OR_RETURN(v1::Job job, ReadJobFile(options.file, in, files));
+  v1::Job job;
+  if (options.file.empty()) {
+    job = StartFrom(origin);
+  } else {
+    ATTUNE_ASSIGN_OR_RETURN(job, ReadJobFile(options.file, in, files));
+  }
   ATTUNE_RETURN_IF_ERROR(ApplyFlags(options, job));
   const std::string id = options.id.empty() ? job.name() : options.id;
   if (!id.empty()) {

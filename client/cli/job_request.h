@@ -14,7 +14,8 @@
 namespace attune {
 
 struct JobOptions {
-  std::string file;  // "-": standard input; empty: none
+  std::string file;    // "-": standard input; empty: none
+  std::string method;  // "full", "lora", "head" or "partial"; empty: as it stands
   std::string base, train, eval, test;
   std::optional<double> eval_fraction;
   std::string id, id_prefix;
@@ -23,9 +24,11 @@ struct JobOptions {
   std::vector<std::string> settings;  // "hyperparameters.learning_rate=1e-4"
 };
 
-// Inputs are still as people name them: ids, names or paths (those in a job file are relative to
-// it). kLocalInput for the file, kUsage for the flags.
-absl::StatusOr<v1::CreateJobRequest> BuildJobRequest(const JobOptions& options, std::istream& in,
+// `origin` is the job to begin with where no file is given: its spec, labels and priority; nullptr:
+// an empty fine-tuning job. Inputs are still as people name them: ids, names or paths (those in a
+// job file are relative to it). kLocalInput for the file, kUsage for the flags.
+absl::StatusOr<v1::CreateJobRequest> BuildJobRequest(const JobOptions& options,
+                                                     const v1::Job* origin, std::istream& in,
                                                      FileSystem& files);
 
 }  // namespace attune

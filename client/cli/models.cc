@@ -61,20 +61,16 @@ absl::StatusOr<int> RunList(Session& session) {
 void AddModels(CLI::App& app, Command& chosen) {
   CLI::App* models = app.add_subcommand("models", "Models on the server");
   models->require_subcommand(1);
-  CLI::App* import = models->add_subcommand(
+  CLI::App* add = models->add_subcommand(
       "import", "Upload a Hugging Face folder (safetensors) and wait until it was checked");
   const auto options = std::make_shared<ImportOptions>();
-  import->add_option("DIR", options->folder, "Folder with config.json and *.safetensors")
-      ->required();
-  import->add_option("--id", options->id, "Its id (default: from name and content)");
-  import->callback(
-      [options, &chosen] { chosen = [options](Session& s) { return RunImport(*options, s);
-};
-}  // namespace attune
-);
-models->add_subcommand("list", "List models, newest first")->callback([&chosen] {
-  chosen = RunList;
-});
+  add->add_option("DIR", options->folder, "Folder with config.json and *.safetensors")->required();
+  add->add_option("--id", options->id, "Its id (default: from name and content)");
+  add->callback(
+      [options, &chosen] { chosen = [options](Session& s) { return RunImport(*options, s); }; });
+  models->add_subcommand("list", "List models, newest first")->callback([&chosen] {
+    chosen = RunList;
+  });
 }
 
 }  // namespace attune

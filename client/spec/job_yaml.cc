@@ -139,7 +139,9 @@ absl::StatusOr<YAML::Node> LoadYaml(std::string_view text, const std::string& fi
 bool HoldsSpec(const YAML::Node& root) {
   if (!root.IsMap()) return false;
   for (const auto& entry : root) {
-    if (entry.first.IsScalar() && entry.first.Scalar() == "fine_tune") return true;
+    if (!entry.first.IsScalar()) continue;
+    const std::string& key = entry.first.Scalar();
+    if (key == "fine_tune" || key == "evaluate" || key == "predict") return true;
   }
   return false;
 }
@@ -168,7 +170,7 @@ absl::StatusOr<v1::Job> ParseJobYaml(std::string_view text, const std::string& f
   return job;
 }
 
-absl::Status ApplySetting(std::string_view given, v1::FineTune& fine_tune) {
+absl::Status ApplySetting(std::string_view given, v1::JobSpec& spec) {
   const std::string setting(given);
   const size_t equals = setting.find('=');
   const std::string path = setting.substr(0, equals);
@@ -177,7 +179,9 @@ absl::Status ApplySetting(std::string_view given, v1::FineTune& fine_tune) {
                        absl::StrCat("--set ", setting, ": expected PATH=VALUE"),
                        "for example --set hyperparameters.learning_rate=1e-4");
   }
-  Message* message = &fine_tune;
+  Message* message = spec.has_evaluate()  ? static_cast<Message*>(spec.mutable_evaluate())
+                     : spec.has_predict() ? static_cast<Message*>(spec.mutable_predict())
+                                          : spec.mutable_fine_tune();
   const std::vector<std::string> parts = absl::StrSplit(path, '.');
   for (size_t i = 0; i < parts.size(); ++i) {
     const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(parts[i]);

@@ -25,7 +25,8 @@ inline constexpr size_t kMaxJobFileBytes = 1 << 20;
 // a oneof.
 absl::StatusOr<v1::Job> ParseJobYaml(std::string_view text, const std::string& file);
 
-// "hyperparameters.learning_rate=1e-4": a path below spec.fine_tune. kUsage otherwise.
-absl::Status ApplySetting(std::string_view setting, v1::FineTune& fine_tune);
+// "hyperparameters.learning_rate=1e-4": a path below the spec's work, fine_tune where it has none
+// yet. kUsage otherwise.
+absl::Status ApplySetting(std::string_view setting, v1::JobSpec& spec);
 
 }  // namespace attune

@@ -22,7 +22,10 @@ std::optional<double> Metric(const v1::Evaluation& evaluation, const std::string
 
 std::string MetricName(const std::string& name) {
   if (name == "macro_f1") return "macro F1";
+  if (name == "micro_f1") return "micro F1";
   if (name == "weighted_f1") return "weighted F1";
+  if (name == "auc") return "AUC";
+  if (name == "rmse") return "RMSE";
   return EnumWords(name);
 }
 
@@ -67,10 +70,28 @@ std::string NoticeLine(const v1::Notice& notice, const Terminal& terminal) {
   return Paint(terminal, Colour::kYellow, absl::StrCat(" warning: ", Printable(notice.message())));
 }
 
+std::string DamageLine(const v1::CheckpointDamage& damage, const Terminal& terminal) {
+  const std::string next =
+      damage.fallback_step() > 0
+          ? absl::StrCat("goes on from the one of step ", CountText(damage.fallback_step()))
+          : "no other one is left: starts anew";
+  return Paint(terminal, Colour::kYellow,
+               absl::StrCat(" warning: the checkpoint of step ", CountText(damage.step()),
+                            " is damaged (", Printable(damage.message()), "); ", next));
+}
+
+// The first of these that the task has.
+std::string MainMetric(const v1::Evaluation& evaluation) {
+  for (const char* name : {"accuracy", "micro_f1", "spearman", "rmse"}) {
+    if (Metric(evaluation, name)) return name;
+  }
+  return "loss";
+}
+
 // "test accuracy 0.846 on 2,128 rows never trained on (untuned 0.512, majority 0.500), macro F1 …"
 std::string TestLine(const v1::Job& job) {
   const v1::Evaluation& test = job.final_test();
-  const std::string main = Metric(test, "accuracy") ? "accuracy" : "loss";
+  const std::string main = MainMetric(test);
   if (!Metric(test, main)) return "";
   std::vector<std::string> beside;
   if (const auto base = Metric(job.base_test(), main)) {
@@ -79,13 +100,27 @@ std::string TestLine(const v1::Job& job) {
   if (const auto majority = Metric(test, "majority")) {
     beside.push_back(absl::StrFormat("majority %.2f", *majority));
   }
-  std::string line = absl::StrCat("  test ", main, " ", MetricText(*Metric(test, main)), " on ",
-                                  CountText(test.examples()), " rows never trained on");
+  std::string line = absl::StrCat("  test ", MetricName(main), " ", MetricText(*Metric(test, main)),
+                                  " on ", CountText(test.examples()), " rows",
+                                  job.spec().has_fine_tune() ? " never trained on" : "");
   if (!beside.empty()) absl::StrAppend(&line, " (", absl::StrJoin(beside, ", "), ")");
-  if (const auto f1 = Metric(test, "macro_f1")) {
-    absl::StrAppend(&line, ", macro F1 ", MetricText(*f1));
+  for (const char* name : {"macro_f1", "auc"}) {
+    if (const auto value = Metric(test, name)) {
+      absl::StrAppend(&line, ", ", MetricName(name), " ", MetricText(*value));
+    }
   }
   return absl::StrCat(line, "\n");
+}
+
+std::string MemoryLine(const v1::MemoryUse& memory) {
+  std::vector<std::string> parts;
+  if (memory.peak_bytes() > 0) {
+    parts.push_back(absl::StrCat(BytesText(memory.peak_bytes()), " at its peak"));
+  }
+  if (memory.estimated_bytes() > 0) {
+    parts.push_back(absl::StrCat(BytesText(memory.estimated_bytes()), " estimated"));
+  }
+  return parts.empty() ? "" : absl::StrCat("  memory   ", absl::StrJoin(parts, ", "), "\n");
 }
 
 }  // namespace
@@ -118,6 +153,8 @@ std::string EventLine(const v1::JobEvent& event, const Terminal& terminal) {
       return CheckpointLine(event.checkpoint(), terminal);
     case v1::JobEvent::kNotice:
       return NoticeLine(event.notice(), terminal);
+    case v1::JobEvent::kCheckpointDamage:
+      return DamageLine(event.checkpoint_damage(), terminal);
     case v1::JobEvent::PAYLOAD_NOT_SET:
       break;
   }
@@ -138,6 +175,11 @@ std::string Summary(const v1::Job& job, const Terminal& terminal) {
   }
   text += TestLine(job);
   if (!job.output_model().empty()) absl::StrAppend(&text, "  model    ", job.output_model(), "\n");
+  for (const v1::FileRef& file : job.output_files()) {
+    absl::StrAppend(&text, "  output   ", Printable(file.path()), ", ",
+                    BytesText(file.size_bytes()), "; fetch it: attune download ", job.name(), "\n");
+  }
+  text += MemoryLine(job.memory());
   return text;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -32,6 +33,17 @@ const Json& ListAt(const Json& object, const char* key) {
 std::string StringAt(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+const Json& ObjectAt(const Json& object, const char* key) {
+  static const Json* const none = new Json(Json::object());
+  const auto found = object.find(key);
+  return found != object.end() && found->is_object() ? *found : *none;
+}
+
+double DoubleAt(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
 int64_t IntAt(const Json& object, const char* key) {
@@ -89,17 +101,79 @@ std::string LabelCounts(const Json& report) {
   return absl::StrJoin(parts, ", ");
 }
 
-// "≤ 64: 1,200, ≤ 128: 3,400".
-std::string Lengths(const Json& report) {
-  const auto histogram = report.find("length_histogram");
-  if (histogram == report.end() || !histogram->is_object()) return "";
+// "from 1 to 5, mean 3.21".
+std::string Targets(const Json& report) {
+  const Json& targets = ObjectAt(report, "targets");
+  if (targets.empty()) return "";
+  return absl::StrCat("from ", MetricText(DoubleAt(targets, "min")), " to ",
+                      MetricText(DoubleAt(targets, "max")), ", mean ",
+                      MetricText(DoubleAt(targets, "mean")));
+}
+
+// What the rows have for a label: classes or numbers.
+std::string Labels(const Json& report) {
   std::vector<std::string> parts;
-  for (const Json& bucket : ListAt(*histogram, "buckets")) {
+  for (std::string part : {LabelCounts(report), Targets(report)}) {
+    if (!part.empty()) parts.push_back(std::move(part));
+  }
+  if (const int64_t without = IntAt(report, "unlabelled"); without > 0) {
+    parts.push_back(absl::StrCat("without a label ", CountText(without)));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+// "≤ 64: 1,200, ≤ 128: 3,400".
+std::string Lengths(const Json& report, const char* key) {
+  std::vector<std::string> parts;
+  for (const Json& bucket : ListAt(ObjectAt(report, key), "buckets")) {
     if (!bucket.is_object() || IntAt(bucket, "count") == 0) continue;
     parts.push_back(absl::StrCat("≤ ", CountText(IntAt(bucket, "le")), ": ",
                                  CountText(IntAt(bucket, "count"))));
   }
   return absl::StrJoin(parts, ", ");
+}
+
+// "8,102 rows (held out of train): neg 4,051, pos 4,051; 12 cut to 128 tokens".
+std::string SetText(const Json& set, int64_t max_length) {
+  std::string text = absl::StrCat(CountText(IntAt(set, "rows")), " rows");
+  if (const auto held = set.find("held_out"); held != set.end() && *held == true) {
+    text += " (held out of train)";
+  }
+  if (const std::string labels = Labels(set); !labels.empty()) absl::StrAppend(&text, ": ", labels);
+  if (const int64_t cut = IntAt(set, "truncated"); cut > 0) {
+    absl::StrAppend(&text, "; ", CountText(cut), " cut to ", CountText(max_length), " tokens");
+  }
+  return text;
+}
+
+// "3 rows of eval have the texts of rows of train, first at lines 9 and 2".
+std::string OverlapText(const Json& overlap) {
+  const Json& sets = ListAt(overlap, "sets");
+  if (sets.size() != 2 || !sets[0].is_string() || !sets[1].is_string()) return "";
+  std::string text = absl::StrCat(
+      CountText(IntAt(overlap, "rows")), " rows of ", Printable(sets[1].get<std::string>()),
+      " have the texts of rows of ", Printable(sets[0].get<std::string>()));
+  const Json& lines = ListAt(overlap, "first_lines");
+  if (!lines.empty() && lines[0].is_array() && lines[0].size() == 2 &&
+      lines[0][0].is_number_integer() && lines[0][1].is_number_integer()) {
+    absl::StrAppend(&text, ", first at lines ", CountText(lines[0][1].get<int64_t>()), " and ",
+                    CountText(lines[0][0].get<int64_t>()));
+  }
+  return text;
+}
+
+// "about 1.1 GiB: runtime 165.0 MiB, weights 86.6 MiB, …".
+std::string MemoryText(const Json& memory) {
+  if (memory.empty()) return "";
+  std::vector<std::string> parts;
+  for (const char* part :
+       {"runtime", "weights", "optimizer", "gradients", "checkpoint", "activations", "data"}) {
+    if (const int64_t bytes = IntAt(memory, part); bytes > 0) {
+      parts.push_back(absl::StrCat(part, " ", BytesText(bytes)));
+    }
+  }
+  return absl::StrCat("about ", BytesText(IntAt(memory, "estimated_bytes")),
+                      parts.empty() ? "" : ": ", absl::StrJoin(parts, ", "));
 }
 
 void AddLine(std::string& text, const char* name, const std::string& value) {
@@ -121,15 +195,33 @@ std::string DatasetReportText(const v1::Dataset& dataset) {
   std::string text =
       absl::StrCat(dataset.name(), " ", v1::Dataset::State_Name(dataset.state()), "\n");
   AddLine(text, "rows       ", CountText(IntAt(report, "rows")));
-  AddLine(text, "labels     ", LabelCounts(report));
+  AddLine(text, "labels     ", Labels(report));
   AddLine(text, "duplicates ", CountText(IntAt(report, "duplicates")));
   AddLine(text, "empty      ", CountText(IntAt(report, "empty_texts")));
-  AddLine(text, "characters ", Lengths(report));
+  AddLine(text, "characters ", Lengths(report, "length_histogram"));
   std::vector<std::string> ignored;
   for (const Json& column : ListAt(report, "ignored_columns")) {
     if (column.is_string()) ignored.push_back(Printable(column.get<std::string>()));
   }
   AddLine(text, "ignored    ", absl::StrJoin(ignored, ", "));
+  return text;
+}
+
+std::string JobReportText(const v1::Job& job) {
+  const Json report = ParseReport(job.validation_report_json());
+  const Json& sets = ObjectAt(report, "sets");
+  std::string text;
+  for (const auto& [set, label] : {std::pair("train", "train   "), std::pair("eval", "eval    "),
+                                   std::pair("test", "test    ")}) {
+    const Json& found = ObjectAt(sets, set);
+    if (found.empty()) continue;
+    AddLine(text, label, SetText(found, IntAt(report, "max_length")));
+    AddLine(text, "  tokens  ", Lengths(found, "token_length_histogram"));
+  }
+  for (const Json& overlap : ListAt(report, "overlaps")) {
+    if (overlap.is_object()) AddLine(text, "overlap ", OverlapText(overlap));
+  }
+  AddLine(text, "memory  ", MemoryText(ObjectAt(report, "memory")));
   return text;
 }
 

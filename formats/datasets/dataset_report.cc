@@ -3,11 +3,9 @@
 
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
-#include "formats/datasets/label_order.h"
 #include "formats/datasets/labelled_text.h"
 #include "formats/datasets/split.h"
 #include "formats/text/utf8.h"
@@ -17,7 +15,8 @@ namespace {
 
 class Reporter {
  public:
-  explicit Reporter(DatasetReport* report) : report_(*report) {}
+  Reporter(const DatasetSpec& spec, DatasetReport* report)
+      : report_(*report), labels_(spec.label_kind) {}
 
   void Add(const LabelledExample& example) {
     ++report_.rows;
@@ -25,50 +24,49 @@ class Reporter {
     for (const std::string& text : example.texts) characters += CountCharacters(text);
     report_.characters.Add(characters);
     if (!seen_.insert(SplitHash(example.texts)).second) ++report_.duplicates;
-    CountLabel(example);
+    labels_.Add(example);
   }
 
   void Finish() {
-    std::vector<std::string> names;
-    for (const auto& [label, count] : labels_) names.push_back(label);
-    for (const std::string& name : InClassOrder(std::move(names))) {
-      report_.labels.push_back(labels_.at(name));
+    report_.labels = labels_.Summary();
+    if (report_.rows == 0 || report_.labels.kind == "none") return;
+    report_.labels.kind == "number" ? CheckTargets() : CheckClasses();
+  }
+
+ private:
+  void CheckTargets() {
+    const TargetRange& range = *report_.labels.targets;
+    if (range.min < range.max) return;
+    report_.problems.Add(absl::StrCat("every row has the number ", range.min),
+                         "Add rows with other numbers.");
+  }
+
+  void CheckClasses() {
+    const std::vector<LabelCount>& classes = report_.labels.classes;
+    if (labels_.too_many()) {
+      report_.problems.Add(absl::StrCat("more than ", kMaxClasses, " different labels"),
+                           "Check which column holds the label; numbers to predict are no "
+                           "classes, they are label kind number.");
     }
-    if (too_many_) {
+    if (classes.empty()) {
+      report_.problems.Add("no row has a label", "Add rows of at least one class.");
+    } else if (classes.size() == 1 && report_.labels.kind == "single") {
       report_.problems.Add(
-          absl::StrCat("more than ", kMaxClasses, " different labels"),
-          "Check which column holds the label; numbers to predict are no classes.");
-    }
-    if (labels_.size() == 1) {
-      report_.problems.Add(
-          absl::StrCat("every row has the label '", Printable(labels_.begin()->first), "'"),
+          absl::StrCat("every row has the label '", Printable(classes[0].label), "'"),
           "Add rows of at least one more class.");
     }
   }
 
- private:
-  void CountLabel(const LabelledExample& example) {
-    const auto found = labels_.find(example.label);
-    if (found != labels_.end()) {
-      ++found->second.count;
-    } else if (labels_.size() < kMaxClasses) {
-      labels_.insert({example.label, {example.label, 1, example.line}});
-    } else {
-      too_many_ = true;
-    }
-  }
-
   DatasetReport& report_;
+  LabelTally labels_;
   absl::flat_hash_set<uint64_t> seen_;
-  absl::flat_hash_map<std::string, LabelCount> labels_;
-  bool too_many_ = false;
 };
 
 }  // namespace
 
 absl::StatusOr<DatasetReport> ReportDataset(const DatasetSpec& spec) {
   DatasetReport report;
-  Reporter reporter(&report);
+  Reporter reporter(spec, &report);
   ATTUNE_ASSIGN_OR_RETURN(LabelledTextScan scan,
                           ScanLabelledText(spec, [&reporter](const LabelledExample& example) {
                             reporter.Add(example);

@@ -8,28 +8,21 @@
 
 #include "absl/status/statusor.h"
 #include "base/trainer_protocol.h"
+#include "formats/datasets/label_tally.h"
 #include "formats/datasets/length_histogram.h"
 #include "formats/problems.h"
 
 namespace attune {
 
-inline constexpr size_t kMaxClasses = 1000;
-
-struct LabelCount {
-  std::string label;
-  int64_t count = 0;
-  int64_t first_line = 0;  // where it appears first
-};
-
 struct DatasetReport {
-  int64_t rows = 0;                // good ones
-  std::vector<LabelCount> labels;  // in class order, see label_order.h
-  LengthHistogram characters;      // of the texts of a row together
-  int64_t duplicates = 0;          // rows whose texts stood in an earlier row
+  int64_t rows = 0;  // good ones
+  LabelSummary labels;
+  LengthHistogram characters;  // of the texts of a row together
+  int64_t duplicates = 0;      // rows whose texts stood in an earlier row
   int64_t empty_texts = 0;
   int64_t size_bytes = 0;
   std::vector<std::string> ignored_columns;
-  Problems problems;  // those of the file, or that its labels make no classes
+  Problems problems;  // those of the file, or that its labels are nothing to learn
 };
 
 // As ScanLabelledText: what is wrong in the content is in `problems`. Memory grows by 8 bytes and

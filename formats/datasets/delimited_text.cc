@@ -17,7 +17,7 @@ namespace {
 struct Columns {
   size_t count = 0;
   std::vector<size_t> texts;
-  size_t label = 0;
+  std::optional<size_t> label;  // nothing: none is read
 };
 
 Problem MissingColumn(int64_t line, const std::string& name,
@@ -65,9 +65,11 @@ std::optional<Columns> ReadHeader(const DelimitedRecord& header, const DatasetSp
     complete = complete && index.has_value();
     columns.texts.push_back(index.value_or(0));
   }
-  const std::optional<size_t> label = FindColumn(header, spec.label_column, sink);
-  if (!complete || !label.has_value()) return std::nullopt;
-  columns.label = *label;
+  if (sink.rules().reads_column()) {
+    columns.label = FindColumn(header, spec.label_column, sink);
+    complete = complete && columns.label.has_value();
+  }
+  if (!complete) return std::nullopt;
   for (size_t i = 0; i < columns.count; ++i) {
     const bool used = i == columns.label || std::find(columns.texts.begin(), columns.texts.end(),
                                                       i) != columns.texts.end();
@@ -91,13 +93,15 @@ void ReadRecord(DelimitedRecord record, const Columns& columns, ExampleSink& sin
     return;
   }
   Problem label_place;
-  record.Locate(record.starts[columns.label], &label_place);
   LabelledExample example;
   example.line = record.line;
   for (const size_t column : columns.texts) {
     example.texts.push_back(std::move(record.fields[column]));
   }
-  example.label = std::move(record.fields[columns.label]);
+  if (columns.label.has_value()) {
+    record.Locate(record.starts[*columns.label], &label_place);
+    example.labels = sink.rules().Split(record.fields[*columns.label]);
+  }
   sink.Example(std::move(example), std::move(label_place));
 }
 

@@ -10,21 +10,27 @@
 #include "absl/status/status.h"
 #include "base/trainer_protocol.h"
 #include "formats/datasets/byte_stream.h"
+#include "formats/datasets/label_rules.h"
 #include "formats/datasets/labelled_text.h"
 
 namespace attune {
 
 class ExampleSink {
  public:
-  ExampleSink(LabelledTextScan* scan, absl::FunctionRef<void(LabelledExample)> on_example)
-      : scan_(*scan), on_example_(on_example) {}
+  ExampleSink(const DatasetSpec& spec, LabelledTextScan* scan,
+              absl::FunctionRef<void(LabelledExample)> on_example)
+      : rules_(spec), scan_(*scan), on_example_(on_example) {}
 
-  // Passes a good example on; a label that cannot name a class is a problem at `label_place`.
+  const LabelRules& rules() const { return rules_; }
+
+  // Passes a good example on, whose labels are as the file has them; what is wrong with them is a
+  // problem at `label_place`.
   void Example(LabelledExample example, Problem label_place);
   void Report(Problem problem) { scan_.problems.Add(std::move(problem)); }
   void Ignore(std::string_view column);
 
  private:
+  const LabelRules rules_;
   LabelledTextScan& scan_;
   absl::FunctionRef<void(LabelledExample)> on_example_;
 };

@@ -63,10 +63,9 @@ class JsonLineReader {
       complete = complete && text.has_value();
       example.texts.push_back(std::move(text).value_or(""));
     }
-    std::optional<std::string> label = Label(row);
+    complete = (!sink_.rules().reads_column() || ReadLabels(row, &example.labels)) && complete;
     NoteIgnored(row);
-    if (!complete || !label.has_value()) return;
-    example.label = *std::move(label);
+    if (!complete) return;
     sink_.Example(std::move(example), {"", line_, 1, "", ""});
   }
 
@@ -102,21 +101,44 @@ class JsonLineReader {
     return text;
   }
 
-  std::optional<std::string> Label(const Json& row) {
+  // As the file has them; false after a report.
+  bool ReadLabels(const Json& row, std::vector<std::string>* labels) {
     const Json* value = Field(row, spec_.label_column);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_string()) return Text(row, spec_.label_column);
-    if (value->is_boolean()) return value->get<bool>() ? "true" : "false";
-    // The parser keeps "-0" as a signed zero, and every other integer that is not negative
-    // unsigned.
-    const bool negative_zero = value->type() == Json::value_t::number_integer && *value == 0;
-    if (value->is_number_integer() && !negative_zero) return value->dump();
-    Report(1,
-           absl::StrCat("field '", Printable(spec_.label_column),
-                        "': expected a string, an integer or a boolean, found ",
-                        negative_zero ? "-0" : std::string(JsonTypeName(*value))),
-           "Write the label as a string.");
-    return std::nullopt;
+    if (value == nullptr) return false;
+    if (!sink_.rules().takes_several()) return ReadLabel(*value, labels);
+    if (!value->is_array()) return WrongLabel(*value, "a list of labels", "[\"a\", \"b\"]");
+    return std::all_of(value->begin(), value->end(),
+                       [&](const Json& item) { return ReadLabel(item, labels); });
+  }
+
+  bool ReadLabel(const Json& value, std::vector<std::string>* labels) {
+    if (sink_.rules().takes_number()) {
+      if (!value.is_number() && !value.is_string()) return WrongLabel(value, "a number", "3.5");
+    } else if (value.is_boolean()) {
+      labels->push_back(value.get<bool>() ? "true" : "false");
+      return true;
+    } else if (!value.is_string() && !IsPlainInteger(value)) {
+      return WrongLabel(value, "a string, an integer or a boolean", "\"a\"");
+    }
+    labels->push_back(value.is_string() ? value.get<std::string>() : value.dump());
+    return true;
+  }
+
+  // The parser keeps "-0" as a signed zero, and every other integer that is not negative unsigned.
+  static bool IsNegativeZero(const Json& value) {
+    return value.type() == Json::value_t::number_integer && value == 0;
+  }
+  static bool IsPlainInteger(const Json& value) {
+    return value.is_number_integer() && !IsNegativeZero(value);
+  }
+
+  bool WrongLabel(const Json& value, const char* expected, const char* example) {
+    Report(
+        1,
+        absl::StrCat("field '", Printable(spec_.label_column), "': expected ", expected, ", found ",
+                     IsNegativeZero(value) ? "-0" : std::string(JsonTypeName(value))),
+        absl::StrCat("Write the label as ", example, ", or choose another label kind."));
+    return false;
   }
 
   void NoteIgnored(const Json& row) {

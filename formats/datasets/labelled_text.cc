@@ -14,8 +14,6 @@
 namespace attune {
 namespace {
 
-constexpr int64_t kMaxLabelCharacters = 200;
-
 struct Magic {
   std::string_view bytes;
   std::string_view what;
@@ -55,14 +53,20 @@ absl::Status CheckSpec(const DatasetSpec& spec) {
         {"text_columns",
          absl::StrCat("must name one column, or two for pairs, got ", spec.text_columns.size())});
   }
+  for (FieldViolation& violation : CheckLabelSpec(spec)) {
+    violations.push_back(std::move(violation));
+  }
   std::vector<std::string> names = spec.text_columns;
-  names.push_back(spec.label_column);
+  const bool labelled = spec.label_kind != "none";
+  if (labelled) names.push_back(spec.label_column);
   std::sort(names.begin(), names.end());
-  if (names.front().empty()) {
-    violations.push_back({spec.label_column.empty() ? "label_column" : "text_columns",
+  if (!names.empty() && names.front().empty()) {
+    violations.push_back({labelled && spec.label_column.empty() ? "label_column" : "text_columns",
                           "a column name must not be empty"});
   } else if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
-    violations.push_back({"label_column", "text and label must be different columns"});
+    violations.push_back({labelled ? "label_column" : "text_columns",
+                          labelled ? "text and label must be different columns"
+                                   : "the text columns must be different"});
   }
   return violations.empty() ? absl::OkStatus() : InvalidFields(std::move(violations));
 }
@@ -86,27 +90,13 @@ void SkipByteOrderMark(std::string_view beginning, ByteStream& bytes) {
 }  // namespace
 
 void ExampleSink::Example(LabelledExample example, Problem label_place) {
-  const std::string& label = example.label;
-  const auto is_control = [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7F; };
-  if (IsBlank(label)) {
-    label_place.message = "the label is empty";
-    label_place.remedy = "Give the row a label, or remove it.";
-  } else if (CountCharacters(label) > kMaxLabelCharacters) {
-    label_place.message =
-        absl::StrCat("the label has ", CountCharacters(label), " characters; at most ",
-                     kMaxLabelCharacters, " are allowed");
-    label_place.remedy = "Check which column holds the label.";
-  } else if (std::any_of(label.begin(), label.end(), is_control)) {
-    label_place.message =
-        absl::StrCat("the label '", Printable(label), "' holds a control character");
-    label_place.remedy = "Remove it.";
-  } else {
-    ++scan_.examples;
-    if (std::all_of(example.texts.begin(), example.texts.end(), IsBlank)) ++scan_.empty_texts;
-    on_example_(std::move(example));
+  if (!rules_.Apply(&example, &label_place)) {
+    Report(std::move(label_place));
     return;
   }
-  Report(std::move(label_place));
+  ++scan_.examples;
+  if (std::all_of(example.texts.begin(), example.texts.end(), IsBlank)) ++scan_.empty_texts;
+  on_example_(std::move(example));
 }
 
 void ExampleSink::Ignore(std::string_view column) {
@@ -131,7 +121,7 @@ absl::StatusOr<LabelledTextScan> ScanLabelledText(
   }
   ByteStream bytes(file);
   SkipByteOrderMark(std::string_view(beginning, std::min<size_t>(got, 3)), bytes);
-  ExampleSink sink(&scan, on_example);
+  ExampleSink sink(spec, &scan, on_example);
   if (spec.format == "jsonl") {
     ScanJsonLines(bytes, spec, sink);
   } else {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/datasets/split.h"
 
-#include "absl/strings/escaping.h"
+#include <charconv>
+
 #include "base/digest.h"
 
 namespace attune {
@@ -12,10 +13,10 @@ uint64_t SplitHash(const std::vector<std::string>& texts) {
     if (i > 0) sha.Update("\x1f");
     sha.Update(texts[i]);
   }
-  const std::string bytes = absl::HexStringToBytes(sha.HexDigest().substr(0, 16));
-  uint64_t hash = 0;
-  for (size_t i = 8; i-- > 0;) hash = hash << 8 | static_cast<uint8_t>(bytes[i]);
-  return hash;
+  const std::string hex = sha.HexDigest();
+  uint64_t big_endian = 0;  // of the first 8 bytes
+  std::from_chars(hex.data(), hex.data() + 16, big_endian, 16);
+  return __builtin_bswap64(big_endian);
 }
 
 bool IsHeldOut(const std::vector<std::string>& texts, double eval_fraction) {

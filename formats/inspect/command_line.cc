@@ -17,10 +17,10 @@ struct Command {
 };
 
 const std::vector<Command>& Commands() {
-  static const std::vector<Command>& commands =
-      *new std::vector<Command>{{"run", 0, {"cpu-limit"}},
-                                {"dataset", 1, {"format", "text-column", "label-column"}},
-                                {"tokenize", 0, {"model", "max-length"}}};
+  static const std::vector<Command>& commands = *new std::vector<Command>{
+      {"run", 0, {"cpu-limit"}},
+      {"dataset", 1, {"format", "text-column", "label-column", "label-kind", "label-separator"}},
+      {"tokenize", 0, {"model", "max-length"}}};
   return commands;
 }
 

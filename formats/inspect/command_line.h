@@ -2,6 +2,7 @@
 // The commands of attune-inspect:
 //   run [--cpu-limit SECONDS]                      one JSON request on stdin, one report on stdout
 //   dataset FILE --format F --text-column NAME [--text-column NAME] --label-column NAME
+//           --label-kind KIND --label-separator C
 //   tokenize --model DIR [--max-length N]          JSON strings on stdin, id lists on stdout
 // Exit: 0, 1 could not be done, 2 wrong use or request, 6 (dataset) the file has problems.
 #pragma once

@@ -10,14 +10,17 @@ ModelReport InspectModel(const std::string& dir) {
   ModelReport report;
   const std::unique_ptr<ModelFolder> folder = ModelFolder::Open(dir, report.problems);
   if (folder == nullptr) return report;
-  const BertConfig& config = folder->config();
-  report.model_type = "bert";
+  const EncoderConfig& config = folder->config();
+  report.model_type = config.model_type;
   report.architecture = config.architecture;
   report.parameters = folder->parameters();
   report.hidden_size = config.hidden_size;
   report.layers = config.layers;
-  report.max_length = config.max_positions;
+  report.max_length = config.max_length();
   report.vocab_size = config.vocab_size;
+  report.labels = folder->Labels();
+  if (!report.labels.empty()) report.problem_type = config.problem_type;
+  report.pooling = folder->pooling();
   const absl::Status finite = folder->CheckFinite();
   if (!finite.ok()) {
     report.problems.Add(std::string(finite.message()), "Hand in weights that did not diverge.");

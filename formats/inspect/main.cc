@@ -49,8 +49,13 @@ int Run(const CommandLine& line) {
 }
 
 int ShowDataset(const CommandLine& line) {
-  DatasetSpec spec{
-      line.operands[0], line.Flag("format", "csv"), {"text"}, line.Flag("label-column", "label")};
+  DatasetSpec spec;
+  spec.path = line.operands[0];
+  spec.format = line.Flag("format", "csv");
+  spec.text_columns = {"text"};
+  spec.label_column = line.Flag("label-column", "label");
+  spec.label_kind = line.Flag("label-kind", spec.label_kind);
+  spec.label_separator = line.Flag("label-separator", spec.label_separator);
   if (const auto texts = line.flags.find("text-column"); texts != line.flags.end()) {
     spec.text_columns = texts->second;
   }

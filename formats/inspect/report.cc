@@ -32,6 +32,61 @@ void AddProblems(const Problems& problems, Json* json) {
   (*json)["errors"] = std::move(errors);
 }
 
+void AddLabels(const LabelSummary& labels, Json* json) {
+  Json classes = Json::array();
+  for (const LabelCount& label : labels.classes) {
+    classes.push_back(
+        {{"label", label.label}, {"count", label.count}, {"first_line", label.first_line}});
+  }
+  (*json)["label_kind"] = labels.kind;
+  (*json)["labels"] = std::move(classes);
+  if (labels.kind == "multi") (*json)["unlabelled"] = labels.unlabelled;
+  if (labels.targets.has_value()) {
+    const TargetRange& range = *labels.targets;
+    (*json)["targets"] = {{"min", range.min}, {"max", range.max}, {"mean", range.mean}};
+  }
+}
+
+Json SetsJson(const std::map<std::string, SetReport>& sets) {
+  Json json = Json::object();
+  for (const auto& [name, set] : sets) {
+    Json& one = json[name];
+    one = {{"rows", set.rows.rows}, {"held_out", set.held_out}};
+    AddLabels(set.labels, &one);
+    one["token_length_histogram"] = HistogramJson(set.token_lengths, "tokens");
+    one["max_tokens"] = set.max_tokens;
+    one["truncated"] = set.truncated;
+    one["tokens"] = set.rows.tokens;
+  }
+  return json;
+}
+
+Json OverlapsJson(const std::vector<SetOverlap>& overlaps) {
+  Json json = Json::array();
+  for (const SetOverlap& overlap : overlaps) {
+    Json lines = Json::array();
+    for (const auto& [first, second] : overlap.first_lines) {
+      lines.push_back(Json::array({first, second}));
+    }
+    json.push_back({{"sets", Json::array({overlap.first, overlap.second})},
+                    {"rows", overlap.rows},
+                    {"first_lines", std::move(lines)}});
+  }
+  return json;
+}
+
+Json MemoryJson(const std::optional<MemoryEstimate>& memory) {
+  if (!memory.has_value()) return nullptr;
+  return {{"estimated_bytes", memory->total()},
+          {"weights", memory->weights},
+          {"optimizer", memory->optimizer},
+          {"gradients", memory->gradients},
+          {"activations", memory->activations},
+          {"checkpoint", memory->checkpoint},
+          {"data", memory->data},
+          {"runtime", memory->runtime}};
+}
+
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -39,19 +94,13 @@ std::string Dump(const Json& json) {
 }  // namespace
 
 std::string ToJson(const DatasetReport& report) {
-  Json labels = Json::array();
-  for (const LabelCount& label : report.labels) {
-    labels.push_back(
-        {{"label", label.label}, {"count", label.count}, {"first_line", label.first_line}});
-  }
-  Json json = {{"ok", report.problems.empty()},
-               {"rows", report.rows},
-               {"labels", std::move(labels)},
-               {"length_histogram", HistogramJson(report.characters, "characters")},
-               {"duplicates", report.duplicates},
-               {"empty_texts", report.empty_texts},
-               {"ignored_columns", report.ignored_columns},
-               {"size_bytes", report.size_bytes}};
+  Json json = {{"ok", report.problems.empty()}, {"rows", report.rows}};
+  AddLabels(report.labels, &json);
+  json["length_histogram"] = HistogramJson(report.characters, "characters");
+  json["duplicates"] = report.duplicates;
+  json["empty_texts"] = report.empty_texts;
+  json["ignored_columns"] = report.ignored_columns;
+  json["size_bytes"] = report.size_bytes;
   AddProblems(report.problems, &json);
   return Dump(json);
 }
@@ -61,22 +110,20 @@ std::string ToJson(const ModelReport& report) {
                {"architecture", report.architecture}, {"parameters", report.parameters},
                {"hidden_size", report.hidden_size},   {"layers", report.layers},
                {"max_length", report.max_length},     {"vocab_size", report.vocab_size},
-               {"tokenizer", report.tokenizer}};
+               {"tokenizer", report.tokenizer},       {"labels", report.labels},
+               {"problem_type", report.problem_type}, {"pooling", report.pooling}};
   AddProblems(report.problems, &json);
   return Dump(json);
 }
 
 std::string ToJson(const JobReport& report) {
   Json json = {{"ok", report.problems.empty()},
-               {"train_examples", report.train_examples},
-               {"eval_examples", report.eval_examples},
-               {"test_examples", report.test_examples},
-               {"token_length_histogram", HistogramJson(report.token_lengths, "tokens")},
-               {"max_tokens", report.max_tokens},
-               {"truncated", report.truncated},
-               {"tokens", report.tokens},
-               {"overlap_train_eval", report.overlap_train_eval},
-               {"overlap_train_test", report.overlap_train_test}};
+               {"work", report.work},
+               {"max_length", report.max_length},
+               {"sets", SetsJson(report.sets)},
+               {"overlaps", OverlapsJson(report.overlaps)},
+               {"model_labels", report.model_labels},
+               {"memory", MemoryJson(report.memory)}};
   AddProblems(report.problems, &json);
   return Dump(json);
 }
@@ -85,8 +132,15 @@ std::string ToText(const DatasetReport& report) {
   std::string text =
       absl::StrCat(report.rows, " rows, ", report.size_bytes, " bytes, ", report.duplicates,
                    " duplicates, ", report.empty_texts, " empty texts\n");
-  for (const LabelCount& label : report.labels) {
+  for (const LabelCount& label : report.labels.classes) {
     absl::StrAppend(&text, "  label ", Printable(label.label), ": ", label.count, "\n");
+  }
+  if (report.labels.unlabelled > 0) {
+    absl::StrAppend(&text, "  without a label: ", report.labels.unlabelled, "\n");
+  }
+  if (const auto& range = report.labels.targets; range.has_value()) {
+    absl::StrAppend(&text, "  numbers from ", range->min, " to ", range->max, ", mean ",
+                    range->mean, "\n");
   }
   for (const LengthHistogram::Bucket& bucket : report.characters.buckets()) {
     absl::StrAppend(&text, "  up to ", bucket.le, " characters: ", bucket.count, "\n");

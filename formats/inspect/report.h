@@ -12,37 +12,74 @@
 //                  line.
 // Histograms: {"unit", "buckets": [{"le", "count"}]}, le an inclusive upper bound that doubles.
 //
-// dataset: "rows", "labels": [{"label", "count", "first_line"}] in class order, "length_histogram"
-//   (characters of a row's texts together), "duplicates", "empty_texts", "ignored_columns",
-//   "size_bytes"
+// Labels, of a set of rows: "label_kind" ("single", "multi", "number", "none"), "labels":
+// [{"label",
+//   "count", "first_line"}] in class order, "unlabelled" (rows without any class; "multi" alone has
+//   them), "targets": {"min", "max", "mean"} ("number" alone)
+//
+// dataset: "rows", labels, "length_histogram" (characters of a row's texts together), "duplicates",
+//   "empty_texts", "ignored_columns", "size_bytes"
 // model: "model_type", "architecture", "parameters", "hidden_size", "layers", "max_length",
-//   "vocab_size", "tokenizer" (its kind); zeros and "" for what could not be read
-// job: "train_examples", "eval_examples", "test_examples"; of the training examples:
-//   "token_length_histogram" and "max_tokens" (before truncation, special tokens included),
-//   "truncated" (examples longer than max_length), "tokens" (after truncation, all examples);
-//   "overlap_train_eval", "overlap_train_test": examples there whose texts are in train as well
+//   "vocab_size", "tokenizer" (its kind), "labels" and "problem_type" (of its classifier; [] and ""
+//   when it has none), "pooling" (of a sentence-transformers folder: "cls", "mean", …; else "");
+//   zeros and "" for what could not be read
+// job: "work"; "max_length" (tokens a row keeps); "sets": {"train", "eval", "test"}, those that
+//   there are, each with "rows", labels (all classes of the job or model), "token_length_histogram"
+//   and "max_tokens" (before truncation, special tokens included; both texts of a pair),
+//   "truncated" (rows longer than max_length), "tokens" (after truncation, all rows), and
+//   "held_out" (it is a part of train's file);
+//   "overlaps": [{"sets": ["train", "eval"], "rows", "first_lines": [[2, 9], …]}], where rows of
+//   the second set have exactly the texts of a row of the first, and where that is, five times
+//   (lines of the file that the set was read from);
+//   "model_labels": what evaluate and predict tell apart;
+//   "memory": {"estimated_bytes" and its parts: "weights", "optimizer", "gradients", "activations",
+//   "checkpoint", "data", "runtime"}, see formats/memory; null when there are errors
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "formats/datasets/dataset_report.h"
 #include "formats/datasets/length_histogram.h"
+#include "formats/memory/memory_estimate.h"
 #include "formats/problems.h"
 
 namespace attune {
 
 struct ModelReport {
-  std::string model_type, architecture, tokenizer;
+  std::string model_type, architecture, tokenizer, problem_type, pooling;
+  std::vector<std::string> labels;
   int64_t parameters = 0, hidden_size = 0, layers = 0, max_length = 0, vocab_size = 0;
   Problems problems;
 };
 
+struct SetReport {
+  RowTokens rows;                    // as they are trained
+  LengthHistogram token_lengths{8};  // as they are
+  int64_t max_tokens = 0, truncated = 0;
+  bool held_out = false;
+  LabelSummary labels;
+};
+
+struct SetOverlap {
+  static constexpr size_t kFirstLines = 5;
+
+  std::string first, second;                             // names of sets
+  int64_t rows = 0;                                      // of the second
+  std::vector<std::pair<int64_t, int64_t>> first_lines;  // in the first, in the second
+};
+
 struct JobReport {
-  int64_t train_examples = 0, eval_examples = 0, test_examples = 0;
-  LengthHistogram token_lengths{8};
-  int64_t max_tokens = 0, truncated = 0, tokens = 0;
-  int64_t overlap_train_eval = 0, overlap_train_test = 0;
+  std::string work;
+  int64_t max_length = 0;
+  std::map<std::string, SetReport> sets;  // by name: "train", "eval", "test"
+  std::vector<SetOverlap> overlaps;
+  std::vector<std::string> model_labels;
+  std::optional<MemoryEstimate> memory;
   Problems problems;
 };
 

@@ -2,7 +2,7 @@
 #include "formats/inspect/request.h"
 
 #include <algorithm>
-#include <initializer_list>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
@@ -21,12 +21,17 @@ class ObjectReader {
     if (!json.is_object()) Fail("", "must be an object");
   }
 
-  const Json* Get(const char* key) {
+  // nullptr: the key is not there.
+  const Json* Find(const char* key) {
     known_.push_back(key);
     const auto found = json_.is_object() ? json_.find(key) : json_.end();
-    if (json_.is_object() && found != json_.end()) return &*found;
-    Fail(key, "is missing");
-    return nullptr;
+    return json_.is_object() && found != json_.end() ? &*found : nullptr;
+  }
+  bool Has(const char* key) { return Find(key) != nullptr; }
+  const Json* Get(const char* key) {
+    const Json* value = Find(key);
+    if (value == nullptr) Fail(key, "is missing");
+    return value;
   }
   std::string Text(const char* key) {
     const Json* value = Get(key);
@@ -41,6 +46,15 @@ class ObjectReader {
                                    [](const Json& item) { return item.is_string(); });
     if (texts) return value->get<std::vector<std::string>>();
     Fail(key, "must be a list of strings");
+    return {};
+  }
+  std::map<std::string, std::string> TextMap(const char* key) {
+    const Json* value = Get(key);
+    const bool texts = value != nullptr && value->is_object() &&
+                       std::all_of(value->begin(), value->end(),
+                                   [](const Json& item) { return item.is_string(); });
+    if (texts) return value->get<std::map<std::string, std::string>>();
+    Fail(key, "must be an object of strings");
     return {};
   }
   double Number(const char* key) {
@@ -88,6 +102,9 @@ absl::StatusOr<DatasetSpec> ReadDataset(const Json& json, const std::string& nam
   spec.format = reader.Text("format");
   spec.text_columns = reader.Texts("text_columns");
   spec.label_column = reader.Text("label_column");
+  if (reader.Has("label_kind")) spec.label_kind = reader.Text("label_kind");
+  if (reader.Has("label_separator")) spec.label_separator = reader.Text("label_separator");
+  if (reader.Has("label_names")) spec.label_names = reader.TextMap("label_names");
   ATTUNE_RETURN_IF_ERROR(reader.Finish());
   return spec;
 }
@@ -100,24 +117,54 @@ std::optional<DatasetSpec> ReadOptional(ObjectReader& reader, const char* key) {
   return spec.ok() ? std::optional(*std::move(spec)) : std::nullopt;
 }
 
+absl::StatusOr<LoraSpec> ReadLora(const Json& json) {
+  ObjectReader reader(json, "request.lora");
+  LoraSpec lora;
+  if (reader.Has("rank")) lora.rank = reader.Count("rank");
+  if (reader.Has("target_modules")) lora.target_modules = reader.Texts("target_modules");
+  ATTUNE_RETURN_IF_ERROR(reader.Finish());
+  return lora;
+}
+
+// What "fine_tune" alone has.
+void ReadTuning(ObjectReader& reader, JobRequest* job) {
+  job->train = ReadOptional(reader, "train");
+  if (!job->train.has_value()) reader.Fail("train", "must be an object");
+  job->eval = ReadOptional(reader, "eval");
+  job->test = ReadOptional(reader, "test");
+  job->eval_fraction = reader.Number("eval_fraction");
+  job->labels = reader.Texts("labels");
+  if (reader.Has("batch_size")) job->batch_size = reader.Count("batch_size");
+  if (reader.Has("method")) job->method = reader.Text("method");
+  if (reader.Has("top_layers")) job->top_layers = reader.Count("top_layers");
+  const Json* lora = reader.Find("lora");
+  if (lora == nullptr) return;
+  absl::StatusOr<LoraSpec> spec = ReadLora(*lora);
+  reader.Keep(spec.status());
+  if (spec.ok()) job->lora = *std::move(spec);
+}
+
 absl::StatusOr<InspectRequest> ReadJob(const Json& json) {
   ObjectReader reader(json, "request");
   JobRequest job;
+  if (reader.Has("work")) job.work = reader.Text("work");
   job.model_dir = reader.Text("model_dir");
   if (reader.Text("task") != "text_classification") {
     reader.Fail("task", "must be text_classification");
   }
-  std::optional<DatasetSpec> train = ReadOptional(reader, "train");
-  if (train.has_value()) {
-    job.train = *std::move(train);
-  } else {
-    reader.Fail("train", "must be an object");
-  }
-  job.eval = ReadOptional(reader, "eval");
-  job.test = ReadOptional(reader, "test");
-  job.eval_fraction = reader.Number("eval_fraction");
-  job.labels = reader.Texts("labels");
   job.max_length = reader.Count("max_length");
+  if (job.work == "fine_tune") {
+    ReadTuning(reader, &job);
+  } else if (job.work == "evaluate" || job.work == "predict") {
+    job.test = ReadOptional(reader, "test");
+    if (!job.test.has_value()) {
+      reader.Fail("test", "must be an object");
+    } else if (job.work == "predict") {
+      job.test->label_kind = "none";
+    }
+  } else {
+    reader.Fail("work", "must be fine_tune, evaluate or predict");
+  }
   ATTUNE_RETURN_IF_ERROR(reader.Finish());
   return job;
 }

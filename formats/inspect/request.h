@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What attune-inspect is asked: one JSON object on stdin.
-//   {"kind": "dataset", "path", "format", "text_columns": […], "label_column"}
+//   {"kind": "dataset", "path", "format", "text_columns": […], "label_column", "label_kind",
+//    "label_separator", "label_names": {…}}
 //   {"kind": "model", "dir"}
-//   {"kind": "job", "model_dir", "task", "train": {dataset}, "eval": {dataset} or null,
-//    "test": {dataset} or null, "eval_fraction", "labels": […], "max_length"}
-// A dataset is the four keys of the first kind.
+//   {"kind": "job", "work": "fine_tune", "model_dir", "task", "train": {dataset}, "eval": {dataset}
+//    or null, "test": {dataset} or null, "eval_fraction", "labels": […], "max_length",
+//    "batch_size", "method", "lora": {"rank", "target_modules": […]}, "top_layers"}
+//   {"kind": "job", "work": "evaluate" or "predict", "model_dir", "task", "test": {dataset},
+//    "max_length"}
+// A dataset is the keys of the first kind; the last three of them may be left out, and so may
+// "work" and the keys from "batch_size" on. Keys and defaults are those of TrainerSpec. "predict"
+// reads no labels, whatever its dataset says.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +30,18 @@ struct ModelRequest {
 };
 
 struct JobRequest {
+  std::string work = "fine_tune";
   std::string model_dir;
-  DatasetSpec train;
-  std::optional<DatasetSpec> eval, test;
-  double eval_fraction = 0;  // of train, when there is no eval
-  std::vector<std::string> labels;
-  int64_t max_length = 0;  // 0: the model's maximum
+  std::optional<DatasetSpec> train;       // "fine_tune" has it, and it alone
+  std::optional<DatasetSpec> eval, test;  // `test` is what "evaluate" and "predict" read
+  double eval_fraction = 0;               // of train, when there is no eval
+  std::vector<std::string> labels;        // of "fine_tune" with classes
+  int64_t max_length = 0;                 // 0: the model's maximum
+  // For the memory that it will need.
+  int64_t batch_size = HyperparameterSpec().batch_size;
+  std::string method = TrainerSpec().method;
+  LoraSpec lora;
+  int64_t top_layers = 0;
 };
 
 using InspectRequest = std::variant<DatasetSpec, ModelRequest, JobRequest>;

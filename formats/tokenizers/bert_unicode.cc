@@ -5,16 +5,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 
 #include "absl/strings/ascii.h"
+#include "formats/text/code_point_table.h"
 
 namespace attune {
 namespace {
 
-struct Range {
-  char32_t first, last;
-};
 struct LowerRun {
   char32_t first, last;
   uint32_t stride;
@@ -23,28 +20,17 @@ struct LowerRun {
 
 #include "formats/tokenizers/bert_unicode.inc"
 
-// The entry of a sorted table whose [first, last] holds c, or nullptr.
-template <typename Entry, size_t kSize>
-const Entry* Lookup(const Entry (&table)[kSize], char32_t c) {
-  const Entry* after =
-      std::upper_bound(std::begin(table), std::end(table), c,
-                       [](char32_t value, const Entry& entry) { return value < entry.first; });
-  if (after == std::begin(table)) return nullptr;
-  const Entry* entry = after - 1;
-  return c <= entry->last ? entry : nullptr;
-}
-
 bool IsHangulSyllable(char32_t c) { return c >= 0xAC00 && c <= 0xD7A3; }
 
 // Combining classes and decompositions never change once a code point is assigned, so utf8proc
 // gives the right ones for those that the tables list; it may know younger code points as well.
 int CombiningClass(char32_t c) {
-  if (c < 0x300 || Lookup(kCombining, c) == nullptr) return 0;
+  if (c < 0x300 || FindCodePoint(kCombining, c) == nullptr) return 0;
   return utf8proc_get_property(static_cast<utf8proc_int32_t>(c))->combining_class;
 }
 
 void AppendDecomposed(char32_t c, std::u32string* out) {
-  if (c < 0xC0 || (!IsHangulSyllable(c) && Lookup(kDecomposed, c) == nullptr)) {
+  if (c < 0xC0 || (!IsHangulSyllable(c) && FindCodePoint(kDecomposed, c) == nullptr)) {
     out->push_back(c);
     return;
   }
@@ -57,12 +43,12 @@ void AppendDecomposed(char32_t c, std::u32string* out) {
 
 }  // namespace
 
-bool IsBertControl(char32_t c) { return Lookup(kControl, c) != nullptr; }
-bool IsBertMark(char32_t c) { return c >= 0x300 && Lookup(kMark, c) != nullptr; }
+bool IsBertControl(char32_t c) { return FindCodePoint(kControl, c) != nullptr; }
+bool IsBertMark(char32_t c) { return c >= 0x300 && FindCodePoint(kMark, c) != nullptr; }
 
 bool IsBertPunctuation(char32_t c) {
   if (c < 0x80) return absl::ascii_ispunct(static_cast<unsigned char>(c));
-  return Lookup(kPunctuation, c) != nullptr;
+  return FindCodePoint(kPunctuation, c) != nullptr;
 }
 
 bool IsBertWhitespace(char32_t c) {
@@ -83,7 +69,7 @@ void AppendLower(char32_t c, std::u32string* out) {
     out->append(U"i\u0307");
     return;
   }
-  const LowerRun* run = Lookup(kLower, c);
+  const LowerRun* run = FindCodePoint(kLower, c);
   const bool mapped = run != nullptr && (c - run->first) % run->stride == 0;
   out->push_back(mapped ? c + static_cast<char32_t>(run->difference) : c);
 }

@@ -73,12 +73,12 @@ def main():
     print("// SPDX-License-Identifier: Apache-2.0")
     print(f"// Written by make_bert_unicode.py from tokenizers {tokenizers.__version__}.")
     print("// clang-format off")
-    print_table("kControl", "Range", ranges(c for c in CODE_POINTS if clean(chr(c)) == ""))
-    print_table("kMark", "Range", ranges(c for c in CODE_POINTS if strip(chr(c)) == ""))
-    print_table("kPunctuation", "Range", ranges(
+    print_table("kControl", "CodePointRange", ranges(c for c in CODE_POINTS if clean(chr(c)) == ""))
+    print_table("kMark", "CodePointRange", ranges(c for c in CODE_POINTS if strip(chr(c)) == ""))
+    print_table("kPunctuation", "CodePointRange", ranges(
         c for c in CODE_POINTS if [t for t, _ in split(f"a{chr(c)}b")] == ["a", chr(c), "b"]))
-    print_table("kDecomposed", "Range", ranges(decomposed))
-    print_table("kCombining", "Range", ranges(c for c in sorted(unchanged) if reorders(c)))
+    print_table("kDecomposed", "CodePointRange", ranges(decomposed))
+    print_table("kCombining", "CodePointRange", ranges(c for c in sorted(unchanged) if reorders(c)))
     print_table("kLower", "LowerRun", lower_runs(
         {c: ord(to) for c, to in lowered.items() if c not in several}))
     print("// clang-format on")

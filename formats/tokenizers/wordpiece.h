@@ -12,10 +12,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "formats/tokenizers/vocabulary.h"
 
 namespace attune {
-
-inline constexpr int64_t kMaxVocabulary = 1'000'000;
 
 class WordPiece {
  public:
@@ -25,28 +24,24 @@ class WordPiece {
     int64_t max_characters = 100;  // of a word
   };
 
-  // INVALID_ARGUMENT for an empty or repeated token, an id that is negative, repeated or 1,000,000
-  // and above, or an unknown token that is not in the vocabulary.
-  static absl::StatusOr<WordPiece> Create(std::vector<std::pair<std::string, int64_t>> vocabulary,
-                                          Options options);
+  // INVALID_ARGUMENT for an unknown token that is not in the vocabulary.
+  static absl::StatusOr<WordPiece> Create(Vocabulary vocabulary, Options options);
 
   void Encode(std::string_view word, std::vector<int32_t>* ids) const;
 
-  std::optional<int32_t> Id(std::string_view token) const;
+  const Vocabulary& vocabulary() const { return vocabulary_; }
   int32_t unknown_id() const { return unknown_id_; }
-  int32_t max_id() const { return max_id_; }
 
  private:
-  WordPiece() = default;
+  WordPiece(Vocabulary vocabulary, Options options);
   // The longest piece that `rest` starts with: its id and bytes, or nothing.
   std::optional<std::pair<int32_t, size_t>> LongestPiece(std::string_view rest, bool first) const;
 
-  absl::flat_hash_map<std::string, int32_t> ids_;
+  Vocabulary vocabulary_;
+  Options options_;
   absl::flat_hash_map<std::string, int32_t> continuing_;  // without the prefix
   size_t longest_ = 0;                                    // bytes of the longest token
-  Options options_;
   int32_t unknown_id_ = 0;
-  int32_t max_id_ = 0;
 };
 
 }  // namespace attune

@@ -4,30 +4,23 @@
 #include <algorithm>
 #include <set>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "formats/files/regular_file.h"
-#include "formats/json/strict_json.h"
-#include "formats/text/name_list.h"
 #include "formats/text/utf8.h"
-#include "formats/weights/bert_tensors.h"
+#include "formats/weights/encoder_tensors.h"
+#include "formats/weights/sentence_modules.h"
+#include "formats/weights/weights_files.h"
 
 namespace attune {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr size_t kMaxEntries = 1000;
-constexpr int64_t kMaxIndexBytes = 16 << 20;
 constexpr size_t kListed = 20;
-constexpr char kSingle[] = "model.safetensors";
-constexpr char kIndex[] = "model.safetensors.index.json";
 constexpr char kOwnWeights[] = "Use the config.json and the weights of one and the same model.";
 
-bool IsPickle(const std::string& name) {
-  return absl::EndsWith(name, ".bin") || absl::EndsWith(name, ".pt") ||
-         absl::EndsWith(name, ".pth") || absl::EndsWith(name, ".ckpt");
+bool IsFloating(const TensorInfo& tensor) {
+  return tensor.dtype == DType::kF32 || tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16;
 }
 
 }  // namespace
@@ -41,10 +34,10 @@ class ModelFolderReader {
   }
 
   std::unique_ptr<ModelFolder> Read() {
-    if (!ReadNames() || !ReadConfig() || !OpenWeights()) return nullptr;
+    if (!ReadNames() || !ReadModules() || !ReadConfig() || !OpenWeights()) return nullptr;
     IndexTensors();
     CheckTensors();
-    CheckClassifier();
+    CheckHead();
     return problems_.empty() ? std::move(folder_) : nullptr;
   }
 
@@ -73,11 +66,42 @@ class ModelFolderReader {
     return problems_.empty();
   }
 
+  // Of a sentence-transformers folder: how it pools, and where its transformer's files are.
+  bool ReadModules() {
+    if (!Has("modules.json")) return true;
+    const absl::StatusOr<std::string> text = ReadFile("modules.json", kMaxConfigBytes);
+    if (!text.ok()) return false;
+    const SentenceModules modules = ParseSentenceModules(*text, problems_);
+    if (!problems_.empty()) return false;
+    const std::string root = folder_->dir_;
+    if (modules.pooling.has_value()) ReadPooling(*modules.pooling);
+    if (modules.transformer.empty()) return problems_.empty();
+    folder_->dir_ = absl::StrCat(root, "/", modules.transformer);
+    names_.clear();
+    folder_->tokenizer_files_.clear();
+    return ReadNames();
+  }
+
+  void ReadPooling(const std::string& name) {
+    const std::string dir = absl::StrCat(folder_->dir_, "/", name);
+    const std::string where = absl::StrCat(name, name.empty() ? "" : "/", "config.json");
+    const absl::StatusOr<RegularFile> file = RegularFile::OpenIn(dir, "config.json");
+    const absl::StatusOr<std::string> text =
+        file.ok() ? file->ReadAll(kMaxConfigBytes) : absl::StatusOr<std::string>(file.status());
+    if (absl::IsNotFound(text.status())) return;  // the model files alone were handed in
+    if (!text.ok()) {
+      Refuse(where, std::string(text.status().message()),
+             "Hand in the whole folder that sentence-transformers saved.");
+      return;
+    }
+    folder_->pooling_ = ParsePooling(*text, where, problems_);
+  }
+
   bool ReadConfig() {
     absl::StatusOr<std::string> text = ReadFile("config.json", kMaxConfigBytes);
     if (!text.ok()) return false;
     folder_->config_json_ = *std::move(text);
-    folder_->config_ = ParseBertConfig(folder_->config_json_, problems_);
+    folder_->config_ = ParseEncoderConfig(folder_->config_json_, problems_);
     return problems_.empty();
   }
 
@@ -92,87 +116,15 @@ class ModelFolderReader {
   }
 
   bool OpenWeights() {
-    if (Has(kSingle)) {
-      OpenFile(kSingle);
-    } else if (Has(kIndex)) {
-      OpenShards();
-    } else {
-      const auto pickle = std::find_if(names_.begin(), names_.end(), IsPickle);
-      Refuse(pickle == names_.end() ? "" : Printable(*pickle),
-             pickle == names_.end() ? "the folder has no model.safetensors"
-                                    : "pickled weights can run code and are never read",
-             "Convert the model with save_pretrained(…, safe_serialization=True) and hand in "
-             "model.safetensors.");
-    }
+    folder_->files_ = OpenWeightsFiles(folder_->dir_, names_, problems_);
     return problems_.empty();
-  }
-
-  bool OpenFile(const std::string& name) {
-    absl::StatusOr<RegularFile> file = RegularFile::OpenIn(folder_->dir_, name);
-    absl::StatusOr<SafetensorsFile> weights = file.ok()
-                                                  ? SafetensorsFile::Open(*std::move(file), name)
-                                                  : absl::StatusOr<SafetensorsFile>(file.status());
-    if (!weights.ok()) {
-      Refuse("", std::string(weights.status().message()), "Hand in the file again.");
-      return false;
-    }
-    folder_->files_.push_back(std::make_unique<SafetensorsFile>(*std::move(weights)));
-    return true;
-  }
-
-  void OpenShards() {
-    const absl::StatusOr<std::string> text = ReadFile(kIndex, kMaxIndexBytes);
-    if (!text.ok()) return;
-    const absl::StatusOr<Json> json = ParseJsonFile(*text, kIndex);
-    if (!json.ok() || !json->is_object() || !json->contains("weight_map") ||
-        !(*json)["weight_map"].is_object()) {
-      Refuse(kIndex, json.ok() ? "no object weight_map" : std::string(json.status().message()),
-             "Hand in the index that belongs to the shards.");
-      return;
-    }
-    std::map<std::string, std::string> shard_of;
-    for (const auto& item : (*json)["weight_map"].items()) {
-      if (!item.value().is_string()) {
-        Refuse(kIndex, absl::StrCat("the shard of '", Printable(item.key()), "' must be a name"),
-               "Hand in the index that belongs to the shards.");
-        return;
-      }
-      shard_of[item.key()] = item.value().get<std::string>();
-    }
-    std::set<std::string> shards;
-    for (const auto& [tensor, shard] : shard_of) shards.insert(shard);
-    for (const std::string& shard : shards) {
-      if (!OpenFile(shard)) return;
-    }
-    CheckIndex(shard_of);
-  }
-
-  void CheckIndex(const std::map<std::string, std::string>& shard_of) {
-    std::vector<std::string> wrong;
-    size_t found = 0;
-    for (const auto& file : folder_->files_) {
-      for (const TensorInfo& tensor : file->tensors()) {
-        const auto entry = shard_of.find(tensor.name);
-        const bool right = entry != shard_of.end() && entry->second == file->name();
-        if (!right) wrong.push_back(tensor.name);
-        if (right) ++found;
-      }
-    }
-    if (!wrong.empty()) {
-      Refuse(kIndex,
-             absl::StrCat("tensors in another shard than it says: ", NameList(wrong, kListed)),
-             "Hand in the index that belongs to the shards.");
-    } else if (found < shard_of.size()) {
-      Refuse(kIndex, absl::StrCat(shard_of.size() - found, " of its tensors are in no shard"),
-             "Hand in all shards.");
-    }
   }
 
   void IndexTensors() {
     for (size_t i = 0; i < folder_->files_.size(); ++i) {
       for (const TensorInfo& tensor : folder_->files_[i]->tensors()) {
-        const std::string name = CanonicalBertName(tensor.name);
-        if (IsUnusedBertTensor(name)) continue;
+        const std::string name = CanonicalName(folder_->config_, tensor.name);
+        if (IsUnusedTensor(folder_->config_, name)) continue;
         if (!folder_->tensors_.insert({name, {i, &tensor}}).second) {
           Refuse(folder_->files_[i]->name(),
                  absl::StrCat("two tensors stand for '", Printable(name), "'"), kOwnWeights);
@@ -183,8 +135,8 @@ class ModelFolderReader {
 
   void CheckTensors() {
     std::vector<std::string> missing, wrong, extra;
-    std::set<std::string> expected = {"classifier.weight", "classifier.bias"};
-    for (const ExpectedTensor& tensor : BertTensors(folder_->config_)) {
+    std::set<std::string> expected = {"head.out.weight", "head.out.bias"};
+    for (const ExpectedTensor& tensor : EncoderTensors(folder_->config_)) {
       expected.insert(tensor.name);
       const auto found = folder_->tensors_.find(tensor.name);
       if (found == folder_->tensors_.end()) {
@@ -198,17 +150,16 @@ class ModelFolderReader {
     }
     RefuseList("tensors are missing", missing);
     RefuseList("tensors are not as config.json says", wrong);
-    RefuseList("tensors are not part of a BERT model", extra);
+    RefuseList(absl::StrCat("tensors are not part of a ", folder_->config_.model_type, " model"),
+               extra);
   }
 
   void CheckShape(const ExpectedTensor& expected, const TensorInfo& tensor,
                   std::vector<std::string>* wrong) {
-    const bool floating =
-        tensor.dtype == DType::kF32 || tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16;
     if (tensor.shape != expected.shape) {
       wrong->push_back(absl::StrCat(expected.name, " ", ShapeText(tensor.shape), " instead of ",
                                     ShapeText(expected.shape)));
-    } else if (!floating) {
+    } else if (!IsFloating(tensor)) {
       wrong->push_back(absl::StrCat(expected.name, " is ", std::string(DTypeName(tensor.dtype)),
                                     " instead of F32, F16 or BF16"));
     }
@@ -225,30 +176,35 @@ class ModelFolderReader {
     Refuse("", absl::StrCat(names.size(), " ", std::string(what), ": ", list), kOwnWeights);
   }
 
-  // A head of an earlier classification: [labels, hidden] and [labels].
-  void CheckClassifier() {
-    const auto weight = folder_->tensors_.find("classifier.weight");
-    const auto bias = folder_->tensors_.find("classifier.bias");
-    const auto end = folder_->tensors_.end();
-    RefuseHalf("classifier", weight != end, bias != end);
-    RefuseHalf("pooler.dense", folder_->Has("pooler.dense.weight"),
-               folder_->Has("pooler.dense.bias"));
-    if (weight == end || bias == end) return;
-    const std::vector<int64_t>& shape = weight->second.tensor->shape;
-    const bool fits = shape.size() == 2 && shape[1] == folder_->config_.hidden_size &&
-                      bias->second.tensor->shape == std::vector<int64_t>{shape[0]};
-    if (!fits) {
-      Refuse("",
-             absl::StrCat("the classifier has shapes ", ShapeText(shape), " and ",
-                          ShapeText(bias->second.tensor->shape), " instead of [labels, ",
-                          folder_->config_.hidden_size, "] and [labels]"),
-             kOwnWeights);
+  // A head of an earlier classification: [outputs, hidden] and [outputs].
+  void CheckHead() {
+    for (const char* part : {"head.dense", "head.out"}) {
+      const std::string weight = absl::StrCat(part, ".weight"), bias = absl::StrCat(part, ".bias");
+      if (folder_->Has(weight) && !folder_->Has(bias)) RefuseHalf(weight, bias);
+      if (folder_->Has(bias) && !folder_->Has(weight)) RefuseHalf(bias, weight);
     }
+    const auto weight = folder_->tensors_.find("head.out.weight");
+    const auto bias = folder_->tensors_.find("head.out.bias");
+    if (weight == folder_->tensors_.end() || bias == folder_->tensors_.end()) return;
+    const TensorInfo &matrix = *weight->second.tensor, &vector = *bias->second.tensor;
+    folder_->parameters_ += matrix.elements() + vector.elements();
+    const bool fits = matrix.shape.size() == 2 && matrix.shape[0] > 0 &&
+                      matrix.shape[1] == folder_->config_.hidden_size &&
+                      vector.shape == std::vector<int64_t>{matrix.shape[0]};
+    if (fits && IsFloating(matrix) && IsFloating(vector)) return;
+    Refuse("",
+           absl::StrCat("the classifier ", matrix.name, " has ", ShapeText(matrix.shape), " ",
+                        std::string(DTypeName(matrix.dtype)), " and ", ShapeText(vector.shape), " ",
+                        std::string(DTypeName(vector.dtype)), " instead of [labels, ",
+                        folder_->config_.hidden_size, "] and [labels] of F32, F16 or BF16"),
+           kOwnWeights);
   }
 
-  void RefuseHalf(const std::string& name, bool weight, bool bias) {
-    if (weight == bias) return;
-    Refuse("", absl::StrCat(name, " has ", weight ? "no bias" : "no weight"), kOwnWeights);
+  void RefuseHalf(const std::string& has, const std::string& lacks) {
+    Refuse("",
+           absl::StrCat("there is ", ExportName(folder_->config_, has), " but no ",
+                        ExportName(folder_->config_, lacks)),
+           kOwnWeights);
   }
 
   Problems& problems_;
@@ -265,6 +221,18 @@ absl::StatusOr<std::unique_ptr<ModelFolder>> ModelFolder::Open(const std::string
   std::unique_ptr<ModelFolder> folder = Open(dir, problems);
   ATTUNE_RETURN_IF_ERROR(problems.ToStatus("INVALID_MODEL", "the model folder"));
   return folder;
+}
+
+std::vector<std::string> ModelFolder::Labels() const {
+  const auto out = tensors_.find("head.out.weight");
+  if (out == tensors_.end()) return {};
+  const int64_t outputs = out->second.tensor->shape.front();
+  if (static_cast<int64_t>(config_.labels.size()) == outputs) return config_.labels;
+  std::vector<std::string> labels;
+  for (int64_t i = 0; config_.labels.empty() && i < outputs; ++i) {
+    labels.push_back(absl::StrCat("LABEL_", i));
+  }
+  return labels;
 }
 
 absl::StatusOr<std::vector<int64_t>> ModelFolder::Shape(std::string_view name) const {
@@ -298,7 +266,8 @@ absl::Status ModelFolder::CheckFinite() const {
 }
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> ModelFolder::OpenTokenizer() const {
-  ATTUNE_ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer, LoadTokenizer(dir_));
+  ATTUNE_ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer,
+                          LoadTokenizer(dir_, config_.type_vocab_size));
   if (tokenizer->vocab_size() > config_.vocab_size) {
     return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_MODEL",
                      absl::StrCat("the tokenizer has ids up to ", tokenizer->vocab_size() - 1,

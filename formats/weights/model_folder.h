@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A base model as a Hugging Face folder: config.json, model.safetensors or its shards with
-// model.safetensors.index.json, and the files of its tokenizer. Opening it checks everything but
-// the weights' values; nothing in it is code, and nothing is executed or followed out of the
-// folder.
+// model.safetensors.index.json, the files of its tokenizer, and those of sentence-transformers.
+// Opening it checks everything but the weights' values; nothing in it is code, and nothing is
+// executed or followed out of the folder.
 #pragma once
 
 #include <cstdint>
@@ -29,15 +29,22 @@ class ModelFolder {
   // The same as a status: INVALID_ARGUMENT/INVALID_MODEL.
   static absl::StatusOr<std::unique_ptr<ModelFolder>> Open(const std::string& dir);
 
+  // Of the transformer's files: what was opened, or the folder in it that modules.json names.
   const std::string& dir() const { return dir_; }
-  const BertConfig& config() const { return config_; }
+  const EncoderConfig& config() const { return config_; }
   const std::string& config_json() const { return config_json_; }
   int64_t parameters() const { return parameters_; }  // elements of the tensors that are used
 
-  // Names are those of BertModel, without the "bert." prefix: "embeddings.word_embeddings.weight",
-  // "encoder.layer.0.attention.self.query.weight", …, and, where the folder has them, both of
-  // "pooler.dense.{weight,bias}" and both of "classifier.{weight,bias}". Everything but these four
-  // is there, with the shape that config.json implies.
+  // How a sentence-transformers folder makes one vector of a text's tokens: "cls", "mean", or
+  // another that nothing here trains on; "" when the folder does not say.
+  const std::string& pooling() const { return pooling_; }
+  // Names of the outputs of "head.out": id2label, or LABEL_0, LABEL_1, … when config.json has none.
+  // {} when the folder has no such head, or id2label is of another number of outputs.
+  std::vector<std::string> Labels() const;
+
+  // Names are canonical (encoder_tensors.h), whatever the files call them. Everything but the two
+  // layers of the head is there, with the shape that config.json implies; of "head.dense" and
+  // "head.out" the folder has weight and bias, or neither.
   bool Has(std::string_view name) const { return tensors_.contains(name); }
   absl::StatusOr<std::vector<int64_t>> Shape(std::string_view name) const;
   // The whole tensor; a NaN or an infinity is INVALID_ARGUMENT, naming tensor and element.
@@ -61,7 +68,8 @@ class ModelFolder {
 
   std::string dir_;
   std::string config_json_;
-  BertConfig config_;
+  EncoderConfig config_;
+  std::string pooling_;
   int64_t parameters_ = 0;
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::map<std::string, Source, std::less<>> tensors_;

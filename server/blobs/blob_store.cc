@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "base/errors.h"
 #include "base/logging.h"
+#include "server/blobs/download.h"
 #include "server/blobs/upload.h"
 #include "server/store/blobs_table.h"
 
@@ -168,11 +169,25 @@ void BlobStore::EndUpload(std::string_view sha256) {
   writing_.erase(std::string(sha256));
 }
 
-absl::StatusOr<std::unique_ptr<File>> BlobStore::OpenBlob(std::string_view sha256) const {
+absl::StatusOr<std::unique_ptr<BlobStore::Download>> BlobStore::StartDownload(
+    std::string_view sha256, int64_t offset) const {
   ATTUNE_RETURN_IF_ERROR(CheckDigest(sha256, 0));
   auto file = files_.Open(PathOf(sha256), FileSystem::Mode::kRead);
   if (absl::IsNotFound(file.status())) return NoSuchBlob(sha256);
-  return file;
+  if (!file.ok()) return file.status();
+  ATTUNE_ASSIGN_OR_RETURN(const int64_t size, (*file)->Size());
+  if (offset < 0 || offset > size) {
+    return InvalidFields({{"offset", absl::StrCat("must be 0 to ", size, ", got ", offset)}});
+  }
+  return MakeDownload(*this, std::string(sha256), *std::move(file), offset);
+}
+
+void BlobStore::SetAside(std::string_view sha256) const {
+  const std::string dir = JoinPath(options_.dir, "damaged");
+  absl::Status status = files_.MakeDirs(dir);
+  if (status.ok()) status = files_.Rename(PathOf(sha256), JoinPath(dir, sha256));
+  LogError("a blob was changed on the disk; it counts as missing from now on",
+           {{"sha256", std::string(sha256)}, {"moved_to", dir}, {"status", status.ToString()}});
 }
 
 absl::Status BlobStore::Materialise(const std::vector<v1::FileRef>& files,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes by sha256 in files: blobs/ab/abcd…; uploads in blobs/uploads/. A blob is durable (fsync of
-// file and folder) before its row is written, and its row is written before anyone is told.
+// file and folder) before its row is written, and its row is written before anyone is told. One
+// that no longer matches its name when it is read is moved to blobs/damaged/ and counts as missing.
 // Thread-safe; blocking disk work runs on the `disk` executor, callbacks too.
 #pragma once
 
@@ -61,8 +62,19 @@ class BlobStore {
   absl::StatusOr<std::unique_ptr<Upload>> StartUpload(std::string_view sha256, int64_t size_bytes,
                                                       int64_t offset);
 
-  // The bytes, to read at offsets. NOT_FOUND.
-  absl::StatusOr<std::unique_ptr<File>> OpenBlob(std::string_view sha256) const;
+  // One reader's way through a blob. It must not outlive the store; one caller at a time.
+  class Download {
+   public:
+    virtual ~Download() = default;
+    // The next bytes, at most `most`; none at the end. There a download from offset 0 answers
+    // DATA_LOSS when the bytes given were not those of the name: the blob was set aside.
+    virtual absl::Status Read(size_t most, std::string& data) = 0;
+  };
+  // NOT_FOUND; INVALID_ARGUMENT for an offset that the blob does not have.
+  absl::StatusOr<std::unique_ptr<Download>> StartDownload(std::string_view sha256,
+                                                          int64_t offset) const;
+  // It is damaged: kept for whoever looks into it, and missing from now on.
+  void SetAside(std::string_view sha256) const;
 
   // A folder of hard links to blobs, named as `files` say (for attune-inspect). `dir` must not
   // exist.

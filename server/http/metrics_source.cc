@@ -14,6 +14,8 @@
 #include "server/http/call_metrics.h"
 #include "server/http/metric_families.h"
 #include "server/http/process_metrics.h"
+#include "server/jobs/job_inputs.h"
+#include "server/jobs/job_validator.h"
 #include "server/store/attempts_table.h"
 #include "server/store/blobs_table.h"
 #include "server/store/jobs_table.h"
@@ -209,7 +211,8 @@ void AddRunningJobs(const StoreView& view, Families& out) {
     info.Add(1, {{"job", record.id()},
                  {"display_name", job.display_name()},
                  {"task", std::string(kTasks[0])},
-                 {"model", job.spec().fine_tune().base_model()},
+                 {"method", MethodName(job.spec())},
+                 {"model", ModelNameOf(job.spec())},
                  {"worker", job.worker()}});
     committed.Add(static_cast<double>(job.committed_step()), labels);
     if (p.total_steps() == 0) continue;

@@ -30,9 +30,20 @@ std::string FailedMessage(std::string_view what) {
 
 }  // namespace
 
+// A job that somebody only asks about.
+struct Trial {
+  v1::JobSpec spec;
+  std::string check_key;
+  absl::AnyInvocable<void(absl::StatusOr<CheckRecord>)> done;
+  absl::StatusOr<CheckRecord> result = absl::UnavailableError("the server is stopping; try again");
+};
+
 // Everything runs on the executor.
 struct Inspection::Impl {
-  using Item = Topic;  // kDataset, kModel or kJob, and the id
+  struct Item {
+    Topic topic;                   // kDataset, kModel or kJob, and the id
+    std::unique_ptr<Trial> trial;  // then the topic is kJob, without an id
+  };
 
   Impl(Store& store, BlobStore& blobs, FileSystem& files, Inspector& inspector, Executor& executor,
        std::string work_dir, ApplyJobCheck apply)
@@ -48,12 +59,15 @@ struct Inspection::Impl {
   void Start();
   void ScanAll();
   void Subscribe(TopicKind kind, TopicKind item_kind);
-  void Add(Item item);
+  void Add(Topic topic);
+  void AddTrial(std::unique_ptr<Trial> trial);
   void Next();
   void Begin();
   absl::Status BeginDataset(Snapshot& snapshot);
   absl::Status BeginModel(Snapshot& snapshot);
   absl::Status BeginJob(Snapshot& snapshot);
+  absl::Status BeginCheck(Snapshot& snapshot, const v1::JobSpec& spec);
+  void WaitForInputs();
   void Inspect();
   void OnReport(absl::StatusOr<std::string> report);
   void Record(Store::Body body);
@@ -73,7 +87,7 @@ struct Inspection::Impl {
   std::vector<std::unique_ptr<ChangeFeed::Subscription>> subscriptions;
 
   std::deque<Item> queue;
-  std::set<Item> queued;
+  std::set<Topic> queued;
   std::set<std::string> waiting_jobs;  // for a dataset or model that is CHECKING
 
   // The one that runs.
@@ -95,7 +109,7 @@ void Inspection::Impl::Start() {
 
 void Inspection::Impl::Subscribe(TopicKind kind, TopicKind item_kind) {
   subscriptions.push_back(store.changes().SubscribeAll(kind, [this, item_kind](const Topic& topic) {
-    executor.Post([this, item = Item{item_kind, topic.key}] {
+    executor.Post([this, item = Topic{item_kind, topic.key}] {
       // Whatever became of it, jobs may have waited for it.
       if (item.kind != TopicKind::kJob) {
         for (const std::string& job : std::exchange(waiting_jobs, {})) {
@@ -112,7 +126,7 @@ void Inspection::Impl::ScanAll() {
     ATTUNE_RETURN_IF_ERROR(files.RemoveTree(work_dir));
     return files.MakeDirs(work_dir);
   }();
-  std::vector<Item> found;
+  std::vector<Topic> found;
   auto collect = [&found](TopicKind kind, const std::vector<std::string>& ids) {
     for (const std::string& id : ids) found.push_back({kind, id});
   };
@@ -131,12 +145,17 @@ void Inspection::Impl::ScanAll() {
     executor.PostAfter(kDelay, [this] { ScanAll(); });
     return;
   }
-  for (Item& item : found) Add(std::move(item));
+  for (Topic& topic : found) Add(std::move(topic));
 }
 
-void Inspection::Impl::Add(Item item) {
-  if (!queued.insert(item).second) return;
-  queue.push_back(std::move(item));
+void Inspection::Impl::Add(Topic topic) {
+  if (!queued.insert(topic).second) return;
+  queue.push_back({std::move(topic), nullptr});
+  Next();
+}
+
+void Inspection::Impl::AddTrial(std::unique_ptr<Trial> trial) {
+  queue.push_back({{TopicKind::kJob, ""}, std::move(trial)});
   Next();
 }
 
@@ -144,7 +163,7 @@ void Inspection::Impl::Next() {
   if (current || queue.empty()) return;
   current = std::move(queue.front());
   queue.pop_front();
-  queued.erase(*current);
+  if (!current->trial) queued.erase(current->topic);
   tries = 0;
   Begin();
 }
@@ -155,7 +174,7 @@ void Inspection::Impl::Begin() {
   known_check.reset();
   files.RemoveTree(model_dir).IgnoreError();
   const absl::Status status = store.Read([this](Snapshot& snapshot) {
-    switch (current->kind) {
+    switch (current->topic.kind) {
       case TopicKind::kDataset:
         return BeginDataset(snapshot);
       case TopicKind::kModel:
@@ -178,7 +197,7 @@ void Inspection::Impl::Begin() {
 }
 
 absl::Status Inspection::Impl::BeginDataset(Snapshot& snapshot) {
-  const absl::StatusOr<v1::Dataset> dataset = GetDataset(snapshot, current->key);
+  const absl::StatusOr<v1::Dataset> dataset = GetDataset(snapshot, current->topic.key);
   if (absl::IsNotFound(dataset.status())) return absl::OkStatus();
   ATTUNE_RETURN_IF_ERROR(dataset.status());
   if (dataset->state() == v1::Dataset::CHECKING) {
@@ -188,7 +207,7 @@ absl::Status Inspection::Impl::BeginDataset(Snapshot& snapshot) {
 }
 
 absl::Status Inspection::Impl::BeginModel(Snapshot& snapshot) {
-  const absl::StatusOr<v1::Model> model = GetModel(snapshot, current->key);
+  const absl::StatusOr<v1::Model> model = GetModel(snapshot, current->topic.key);
   if (absl::IsNotFound(model.status())) return absl::OkStatus();
   ATTUNE_RETURN_IF_ERROR(model.status());
   if (model->state() != v1::Model::CHECKING) return absl::OkStatus();
@@ -199,15 +218,22 @@ absl::Status Inspection::Impl::BeginModel(Snapshot& snapshot) {
 }
 
 absl::Status Inspection::Impl::BeginJob(Snapshot& snapshot) {
-  const absl::StatusOr<JobRecord> record = GetJob(snapshot, current->key);
+  if (const Trial* trial = current->trial.get()) {
+    check_key = trial->check_key;
+    return BeginCheck(snapshot, trial->spec);
+  }
+  const absl::StatusOr<JobRecord> record = GetJob(snapshot, current->topic.key);
   if (absl::IsNotFound(record.status())) return absl::OkStatus();
   ATTUNE_RETURN_IF_ERROR(record.status());
   if (record->job.state() != v1::Job::VALIDATING) return absl::OkStatus();
   check_key = record->check_key;
-  const v1::FineTune& tune = record->job.spec().fine_tune();
-  ATTUNE_ASSIGN_OR_RETURN(const JobInputRows rows, ReadJobInputRows(snapshot, tune));
+  return BeginCheck(snapshot, record->job.spec());
+}
+
+absl::Status Inspection::Impl::BeginCheck(Snapshot& snapshot, const v1::JobSpec& spec) {
+  ATTUNE_ASSIGN_OR_RETURN(const JobInputRows rows, ReadJobInputRows(snapshot, spec));
   if (rows.checking()) {
-    waiting_jobs.insert(current->key);
+    WaitForInputs();
     return absl::OkStatus();
   }
   known_check = rows.Refused();
@@ -216,14 +242,23 @@ absl::Status Inspection::Impl::BeginJob(Snapshot& snapshot) {
   if (known_check) return absl::OkStatus();
   ATTUNE_RETURN_IF_ERROR(
       blobs.Materialise({rows.model.files().begin(), rows.model.files().end()}, model_dir));
-  auto file = [this](const v1::Dataset& dataset) {
-    return DatasetFile{dataset, blobs.PathOf(dataset.file().sha256())};
+  auto file = [this](const std::optional<v1::Dataset>& dataset) -> std::optional<DatasetFile> {
+    if (!dataset) return std::nullopt;
+    return DatasetFile{*dataset, blobs.PathOf(dataset->file().sha256())};
   };
-  JobCheckInputs inputs = {model_dir, file(rows.train), std::nullopt, std::nullopt};
-  if (rows.eval) inputs.eval = file(*rows.eval);
-  if (rows.test) inputs.test = file(*rows.test);
-  request = JobRequestJson(inputs, tune);
+  request = JobRequestJson({model_dir, file(rows.train), file(rows.eval), file(rows.test)}, spec);
   return absl::OkStatus();
+}
+
+// A stored job is looked at again when one of them changes; a caller may ask again.
+void Inspection::Impl::WaitForInputs() {
+  if (!current->trial) {
+    waiting_jobs.insert(current->topic.key);
+    return;
+  }
+  current->trial->result =
+      MakeError(absl::StatusCode::kFailedPrecondition, "INPUT_NOT_READY",
+                "a dataset or model of it is still being checked; try again when it is READY");
 }
 
 void Inspection::Impl::Inspect() {
@@ -238,14 +273,14 @@ void Inspection::Impl::OnReport(absl::StatusOr<std::string> report) {
   absl::StatusOr<CheckRecord> check =
       report.ok() ? ReadJobReport(*report) : absl::StatusOr<CheckRecord>(report.status());
   if (!check.ok()) {
-    LogWarning("an inspection failed", {{"what", current->key},
+    LogWarning("an inspection failed", {{"what", current->topic.key},
                                         {"error", Str(check.status().message())},
                                         {"try", Str(tries + 1)}});
     if (++tries < kTries) return Begin();
     report = check.status();
     check = CheckRecord{false, "", FailedMessage(std::string(check.status().message()))};
   }
-  switch (current->kind) {
+  switch (current->topic.kind) {
     case TopicKind::kDataset:
       return RecordDataset(std::move(report));
     case TopicKind::kModel:
@@ -257,7 +292,7 @@ void Inspection::Impl::OnReport(absl::StatusOr<std::string> report) {
 
 void Inspection::Impl::RecordDataset(absl::StatusOr<std::string> report) {
   const absl::Time now = executor.clock().Now();
-  Record([id = current->key, report = std::move(report), now](Transaction& transaction) {
+  Record([id = current->topic.key, report = std::move(report), now](Transaction& transaction) {
     absl::StatusOr<v1::Dataset> dataset = GetDataset(transaction, id);
     if (!dataset.ok()) return dataset.status();
     if (dataset->state() != v1::Dataset::CHECKING) return absl::OkStatus();
@@ -274,7 +309,7 @@ void Inspection::Impl::RecordDataset(absl::StatusOr<std::string> report) {
 }
 
 void Inspection::Impl::RecordModel(absl::StatusOr<std::string> report) {
-  Record([id = current->key, report = std::move(report)](Transaction& transaction) {
+  Record([id = current->topic.key, report = std::move(report)](Transaction& transaction) {
     absl::StatusOr<v1::Model> model = GetModel(transaction, id);
     if (!model.ok()) return model.status();
     if (model->state() != v1::Model::CHECKING) return absl::OkStatus();
@@ -289,6 +324,10 @@ void Inspection::Impl::RecordModel(absl::StatusOr<std::string> report) {
 }
 
 void Inspection::Impl::RecordJob(CheckRecord check) {
+  if (current->trial) {
+    current->trial->result = check;
+    if (known_check) return EndItem();
+  }
   Record([this, key = check_key, check = std::move(check)](Transaction& transaction) {
     return apply(transaction, key, check);
   });
@@ -300,7 +339,7 @@ void Inspection::Impl::Record(Store::Body body) {
     lane->Post([this, status] {
       if (status.ok() || absl::IsNotFound(status)) return EndItem();
       LogWarning("cannot store the result of an inspection",
-                 {{"what", current->key}, {"error", Str(status.message())}});
+                 {{"what", current->topic.key}, {"error", Str(status.message())}});
       executor.PostAfter(kDelay, [this] { Begin(); });
     });
   });
@@ -308,6 +347,7 @@ void Inspection::Impl::Record(Store::Body body) {
 
 void Inspection::Impl::EndItem() {
   files.RemoveTree(model_dir).IgnoreError();
+  if (Trial* trial = current->trial.get()) trial->done(std::move(trial->result));
   current.reset();
   // Through the executor: a long queue of items with nothing to do is no deep recursion.
   executor.Post([this] { Next(); });
@@ -318,8 +358,24 @@ Inspection::Inspection(Store& store, BlobStore& blobs, FileSystem& files, Inspec
     : impl_(std::make_unique<Impl>(store, blobs, files, inspector, executor, std::move(work_dir),
                                    std::move(apply))) {}
 
-Inspection::~Inspection() = default;
+Inspection::~Inspection() {
+  if (impl_->current) impl_->queue.push_back(*std::move(impl_->current));
+  for (Impl::Item& item : impl_->queue) {
+    if (item.trial) item.trial->done(std::move(item.trial->result));
+  }
+}
 
 void Inspection::Start() { impl_->Start(); }
+
+void Inspection::CheckJob(v1::JobSpec spec, std::string check_key,
+                          absl::AnyInvocable<void(absl::StatusOr<CheckRecord>)> done) {
+  auto trial = std::make_unique<Trial>();
+  trial->spec = std::move(spec);
+  trial->check_key = std::move(check_key);
+  trial->done = std::move(done);
+  impl_->executor.Post([impl = impl_.get(), trial = std::move(trial)]() mutable {
+    impl->AddTrial(std::move(trial));
+  });
+}
 
 }  // namespace attune

@@ -51,6 +51,12 @@ class Inspection {
 
   void Start();
 
+  // Checks a job that is not in the store, in its turn: `done` gets the result once, from the
+  // executor; FAILED_PRECONDITION while an input is still CHECKING; UNAVAILABLE when the server
+  // stops. The result is cached as that of any job. Thread-safe.
+  void CheckJob(v1::JobSpec spec, std::string check_key,
+                absl::AnyInvocable<void(absl::StatusOr<CheckRecord>)> done);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

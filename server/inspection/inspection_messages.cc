@@ -25,17 +25,72 @@ const char* FormatName(v1::Dataset::Format format) {
   }
 }
 
+const char* LabelKindName(v1::LabelKind kind) {
+  switch (kind) {
+    case v1::LABEL_KIND_MULTI:
+      return "multi";
+    case v1::LABEL_KIND_NUMBER:
+      return "number";
+    case v1::LABEL_KIND_NONE:
+      return "none";
+    default:
+      return "single";
+  }
+}
+
 Json DatasetJson(const DatasetFile& file) {
   Json texts = Json::array();
   for (const std::string& column : file.dataset.columns().text()) texts.push_back(column);
-  return {{"path", file.path},
-          {"format", FormatName(file.dataset.format())},
-          {"text_columns", std::move(texts)},
-          {"label_column", file.dataset.columns().label()}};
+  const v1::TextColumns& columns = file.dataset.columns();
+  Json json = {{"path", file.path},
+               {"format", FormatName(file.dataset.format())},
+               {"text_columns", std::move(texts)},
+               {"label_column", columns.label()},
+               {"label_kind", LabelKindName(columns.label_kind())}};
+  if (!columns.label_separator().empty()) json["label_separator"] = columns.label_separator();
+  for (const auto& [label, name] : columns.label_names()) json["label_names"][label] = name;
+  return json;
 }
 
 Json OptionalJson(const std::optional<DatasetFile>& file) {
   return file ? DatasetJson(*file) : Json(nullptr);
+}
+
+// The method, by the keys of TrainerSpec.
+void AddMethod(const v1::FineTune& tune, Json& json) {
+  switch (tune.method_case()) {
+    case v1::FineTune::kLora:
+      json["method"] = "lora";
+      if (tune.lora().has_rank()) json["lora"]["rank"] = tune.lora().rank();
+      for (const std::string& module : tune.lora().target_modules()) {
+        json["lora"]["target_modules"].push_back(module);
+      }
+      return;
+    case v1::FineTune::kHead:
+      json["method"] = "head";
+      return;
+    case v1::FineTune::kPartial:
+      json["method"] = "partial";
+      json["top_layers"] = tune.partial().top_layers();
+      return;
+    default:
+      json["method"] = "full";
+  }
+}
+
+void AddFineTune(const JobCheckInputs& inputs, const v1::FineTune& tune, Json& json) {
+  Json labels = Json::array();
+  for (const std::string& label : inputs.train->dataset.labels()) labels.push_back(label);
+  json["work"] = "fine_tune";
+  json["train"] = DatasetJson(*inputs.train);
+  json["eval"] = OptionalJson(inputs.eval);
+  json["test"] = OptionalJson(inputs.test);
+  json["eval_fraction"] = tune.eval_fraction();
+  json["labels"] = std::move(labels);
+  json["max_length"] = tune.text_classification().max_length();
+  const v1::Hyperparameters& hyperparameters = tune.hyperparameters();
+  if (hyperparameters.has_batch_size()) json["batch_size"] = hyperparameters.batch_size();
+  AddMethod(tune, json);
 }
 
 // User text may hold invalid UTF-8, which is replaced, not thrown.
@@ -105,18 +160,17 @@ std::string ModelRequestJson(std::string_view dir) {
   return Dump({{"kind", "model"}, {"dir", dir}});
 }
 
-std::string JobRequestJson(const JobCheckInputs& inputs, const v1::FineTune& tune) {
-  Json labels = Json::array();
-  for (const std::string& label : inputs.train.dataset.labels()) labels.push_back(label);
-  return Dump({{"kind", "job"},
-               {"model_dir", inputs.model_dir},
-               {"task", "text_classification"},
-               {"train", DatasetJson(inputs.train)},
-               {"eval", OptionalJson(inputs.eval)},
-               {"test", OptionalJson(inputs.test)},
-               {"eval_fraction", tune.eval_fraction()},
-               {"labels", std::move(labels)},
-               {"max_length", tune.text_classification().max_length()}});
+std::string JobRequestJson(const JobCheckInputs& inputs, const v1::JobSpec& spec) {
+  Json json = {{"kind", "job"}, {"model_dir", inputs.model_dir}, {"task", "text_classification"}};
+  if (spec.has_fine_tune()) {
+    AddFineTune(inputs, spec.fine_tune(), json);
+    return Dump(json);
+  }
+  json["work"] = spec.has_evaluate() ? "evaluate" : "predict";
+  json["test"] = OptionalJson(inputs.test);
+  json["max_length"] =
+      spec.has_evaluate() ? spec.evaluate().max_length() : spec.predict().max_length();
+  return Dump(json);
 }
 
 absl::Status ApplyDatasetReport(std::string_view text, v1::Dataset& dataset) {
@@ -144,6 +198,11 @@ absl::Status ApplyModelReport(std::string_view text, v1::Model& model) {
   model.set_architecture(TextAt(report, "architecture"));
   model.set_parameters(NumberAt(report, "parameters"));
   model.set_max_length(NumberAt(report, "max_length"));
+  if (const auto labels = report.find("labels"); labels != report.end() && labels->is_array()) {
+    for (const Json& label : *labels) {
+      if (label.is_string()) model.add_labels(label.get<std::string>());
+    }
+  }
   if (report["ok"].get<bool>()) {
     model.set_state(v1::Model::READY);
   } else {
@@ -159,6 +218,9 @@ absl::StatusOr<CheckRecord> ReadJobReport(std::string_view text) {
   check.ok = report["ok"].get<bool>();
   check.report_json = std::string(text);
   if (!check.ok) check.message = ErrorsInWords(report);
+  if (const auto memory = report.find("memory"); memory != report.end() && memory->is_object()) {
+    check.estimated_memory_bytes = NumberAt(*memory, "estimated_bytes");
+  }
   return check;
 }
 

@@ -26,10 +26,10 @@ std::string ModelRequestJson(std::string_view dir);
 
 struct JobCheckInputs {
   std::string model_dir;
-  DatasetFile train;
-  std::optional<DatasetFile> eval, test;
+  std::optional<DatasetFile> train, eval;  // of a FineTune
+  std::optional<DatasetFile> test;         // of a FineTune, or what Evaluate or Predict reads
 };
-std::string JobRequestJson(const JobCheckInputs& inputs, const v1::FineTune& tune);
+std::string JobRequestJson(const JobCheckInputs& inputs, const v1::JobSpec& spec);
 
 // Fill in the result. INTERNAL when the text is not a report: as if the inspector had crashed.
 absl::Status ApplyDatasetReport(std::string_view json, v1::Dataset& dataset);

@@ -10,17 +10,34 @@
 namespace attune {
 namespace {
 
-absl::StatusOr<v1::Dataset> ReadDataset(const Snapshot& snapshot, const std::string& name) {
+absl::StatusOr<std::optional<v1::Dataset>> ReadIfNamed(const Snapshot& snapshot,
+                                                       const std::string& name) {
+  if (name.empty()) return std::nullopt;
   ATTUNE_ASSIGN_OR_RETURN(const std::string id, ParseResourceName("datasets", name));
   return GetDataset(snapshot, id);
+}
+
+// The names that a spec refers to; empty where there is none.
+struct InputNames {
+  std::string model, train, eval, test;
+};
+
+InputNames NamesIn(const v1::JobSpec& spec) {
+  if (spec.has_evaluate())
+    return {.model = spec.evaluate().model(), .test = spec.evaluate().dataset()};
+  if (spec.has_predict())
+    return {.model = spec.predict().model(), .test = spec.predict().dataset()};
+  const v1::FineTune& tune = spec.fine_tune();
+  return {tune.base_model(), tune.train_dataset(), tune.eval_dataset(), tune.test_dataset()};
 }
 
 }  // namespace
 
 std::vector<const v1::Dataset*> JobInputRows::datasets() const {
-  std::vector<const v1::Dataset*> all = {&train};
-  if (eval) all.push_back(&*eval);
-  if (test) all.push_back(&*test);
+  std::vector<const v1::Dataset*> all;
+  for (const std::optional<v1::Dataset>* dataset : {&train, &eval, &test}) {
+    if (dataset->has_value()) all.push_back(&**dataset);
+  }
   return all;
 }
 
@@ -44,17 +61,14 @@ std::optional<CheckRecord> JobInputRows::Refused() const {
   return std::nullopt;
 }
 
-absl::StatusOr<JobInputRows> ReadJobInputRows(const Snapshot& snapshot, const v1::FineTune& tune) {
+absl::StatusOr<JobInputRows> ReadJobInputRows(const Snapshot& snapshot, const v1::JobSpec& spec) {
+  const InputNames names = NamesIn(spec);
   JobInputRows rows;
-  ATTUNE_ASSIGN_OR_RETURN(const std::string model, ParseResourceName("models", tune.base_model()));
+  ATTUNE_ASSIGN_OR_RETURN(const std::string model, ParseResourceName("models", names.model));
   ATTUNE_ASSIGN_OR_RETURN(rows.model, GetModel(snapshot, model));
-  ATTUNE_ASSIGN_OR_RETURN(rows.train, ReadDataset(snapshot, tune.train_dataset()));
-  if (!tune.eval_dataset().empty()) {
-    ATTUNE_ASSIGN_OR_RETURN(rows.eval, ReadDataset(snapshot, tune.eval_dataset()));
-  }
-  if (!tune.test_dataset().empty()) {
-    ATTUNE_ASSIGN_OR_RETURN(rows.test, ReadDataset(snapshot, tune.test_dataset()));
-  }
+  ATTUNE_ASSIGN_OR_RETURN(rows.train, ReadIfNamed(snapshot, names.train));
+  ATTUNE_ASSIGN_OR_RETURN(rows.eval, ReadIfNamed(snapshot, names.eval));
+  ATTUNE_ASSIGN_OR_RETURN(rows.test, ReadIfNamed(snapshot, names.test));
   return rows;
 }
 

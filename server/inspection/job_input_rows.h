@@ -15,8 +15,8 @@ namespace attune {
 
 struct JobInputRows {
   v1::Model model;
-  v1::Dataset train;
-  std::optional<v1::Dataset> eval, test;
+  std::optional<v1::Dataset> train, eval;  // of a FineTune
+  std::optional<v1::Dataset> test;         // of a FineTune, or what Evaluate or Predict reads
 
   // One of them is not checked yet.
   bool checking() const;
@@ -27,6 +27,6 @@ struct JobInputRows {
   std::vector<const v1::Dataset*> datasets() const;
 };
 
-absl::StatusOr<JobInputRows> ReadJobInputRows(const Snapshot& snapshot, const v1::FineTune& tune);
+absl::StatusOr<JobInputRows> ReadJobInputRows(const Snapshot& snapshot, const v1::JobSpec& spec);
 
 }  // namespace attune

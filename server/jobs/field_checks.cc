@@ -75,6 +75,12 @@ void FieldChecks::Integer(std::string_view field, int64_t value, int64_t low, in
   Add(field, absl::StrCat("must be between ", low, " and ", high, ", got ", value));
 }
 
+bool FieldChecks::Count(std::string_view field, int entries, int most) {
+  if (entries <= most) return true;
+  Add(field, absl::StrCat("may have at most ", most, " entries, got ", entries));
+  return false;
+}
+
 void FieldChecks::AtLeast(std::string_view field, int64_t value, int64_t low) {
   if (value >= low) return;
   Add(field, absl::StrCat("must be at least ", low, ", got ", value));

@@ -27,6 +27,8 @@ class FieldChecks {
   // NaN and infinities are outside of every range.
   void Number(std::string_view field, double value, const NumberRange& range);
   void Integer(std::string_view field, int64_t value, int64_t low, int64_t high);
+  // False, and one violation, when a list has more entries than that.
+  bool Count(std::string_view field, int entries, int most);
   void AtLeast(std::string_view field, int64_t value, int64_t low);
 
   // A required resource name: "datasets/{dataset}".

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/resource_name.h"
+#include "server/jobs/job_defaults.h"
+#include "server/jobs/job_fit.h"
 #include "server/jobs/job_inputs.h"
 #include "server/jobs/job_validator.h"
 #include "server/jobs/proto_time.h"
@@ -41,7 +43,7 @@ absl::StatusOr<std::string> ChooseId(const Snapshot& snapshot, const v1::CreateJ
     const std::string stem =
         !request.job_id_prefix().empty()
             ? request.job_id_prefix()
-            : SlugFrom(request.job().spec().fine_tune().train_dataset().substr(9), kMaxStem);
+            : SlugFrom(DatasetNameOf(request.job().spec()).substr(9), kMaxStem);
     return MakeId(snapshot, stem, rng);
   }
   ATTUNE_ASSIGN_OR_RETURN(const bool taken, Exists(snapshot, request.job_id()));
@@ -59,9 +61,11 @@ absl::StatusOr<JobDraft> DraftJob(const Snapshot& snapshot, const v1::CreateJobR
   if (auto violations = ValidateJob(request); !violations.empty()) {
     return InvalidFields(std::move(violations));
   }
-  const v1::FineTune& tune = request.job().spec().fine_tune();
-  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs, ReadInputs(snapshot, tune));
+  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs, ReadInputs(snapshot, request.job().spec()));
   ATTUNE_RETURN_IF_ERROR(inputs.RefuseInvalid());
+  if (auto violations = CheckFit(request.job().spec(), inputs); !violations.empty()) {
+    return InvalidFields(std::move(violations));
+  }
   ATTUNE_ASSIGN_OR_RETURN(const std::string id, ChooseId(snapshot, request, rng));
 
   JobDraft draft;
@@ -73,13 +77,13 @@ absl::StatusOr<JobDraft> DraftJob(const Snapshot& snapshot, const v1::CreateJobR
   *job.mutable_labels() = request.job().labels();
   job.set_priority(request.job().priority());
   *job.mutable_spec() = request.job().spec();
-  FillDefaults(*job.mutable_spec());
+  FillDefaults(*job.mutable_spec(), inputs);
   job.set_state(v1::Job::VALIDATING);
   if (draft.inputs_checking) job.set_reason(v1::Job::WAITING_FOR_DATASET);
   *job.mutable_create_time() = ToTimestamp(clock.Now());
   draft.record.request_id = request.request_id();
   draft.record.request_digest = RequestDigest(request);
-  draft.record.check_key = CheckKey(inputs, tune);
+  draft.record.check_key = CheckKey(inputs, job.spec());
   return draft;
 }
 

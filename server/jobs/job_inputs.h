@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "attune/v1/dataset.pb.h"
@@ -14,10 +15,15 @@
 namespace attune {
 
 struct JobInputs {
-  v1::Model base;
-  v1::Dataset train;
-  std::optional<v1::Dataset> eval, test;
+  v1::Model model;                   // what is tuned, measured, or predicts
+  std::optional<v1::Model> compare;  // Evaluate: the untuned base beside it
+  std::optional<v1::Dataset> train, eval;
+  std::optional<v1::Dataset> test;  // of a FineTune; or the rows that Evaluate or Predict reads
+  // What the model was trained on, where a job of this server made it.
+  std::optional<v1::LabelKind> model_label_kind;
 
+  // Those that there are, in the order train, eval, test.
+  std::vector<const v1::Dataset*> datasets() const;
   // A model or dataset of it is still CHECKING.
   bool checking() const;
   // FAILED_PRECONDITION/INPUT_NOT_READY for the first INVALID one, with its first error.
@@ -25,9 +31,18 @@ struct JobInputs {
 };
 
 // NOT_FOUND/RESOURCE_NOT_FOUND naming the first that does not exist.
-absl::StatusOr<JobInputs> ReadInputs(const Snapshot& snapshot, const v1::FineTune& tune);
+absl::StatusOr<JobInputs> ReadInputs(const Snapshot& snapshot, const v1::JobSpec& spec);
 
-// Equal keys: the same bytes are read the same way for the same task, so one check serves all.
-std::string CheckKey(const JobInputs& inputs, const v1::FineTune& tune);
+// "models/{model}" that is tuned, measured, or predicts.
+const std::string& ModelNameOf(const v1::JobSpec& spec);
+// "datasets/{dataset}" that the work is mainly about.
+const std::string& DatasetNameOf(const v1::JobSpec& spec);
+
+// What the labels of a dataset are; the default where its columns do not say.
+v1::LabelKind LabelKindOf(const v1::Dataset& dataset);
+
+// Equal keys: the same bytes are read the same way for the same work with the same memory, so one
+// check serves all.
+std::string CheckKey(const JobInputs& inputs, const v1::JobSpec& spec);
 
 }  // namespace attune

@@ -9,7 +9,9 @@
 #include "base/errors.h"
 #include "base/logging.h"
 #include "server/jobs/attempt_changes.h"
+#include "server/jobs/job_defaults.h"
 #include "server/jobs/job_draft.h"
+#include "server/jobs/job_fit.h"
 #include "server/jobs/job_inputs.h"
 #include "server/jobs/job_lookup.h"
 #include "server/jobs/job_validator.h"
@@ -97,12 +99,12 @@ absl::StatusOr<v1::Job> JobLifecycle::Create(Transaction& transaction,
   return std::move(record.job);
 }
 
-absl::StatusOr<v1::Job> JobLifecycle::Validate(const Snapshot& snapshot,
-                                               const v1::CreateJobRequest& request) {
+absl::StatusOr<JobLifecycle::Preview> JobLifecycle::Validate(const Snapshot& snapshot,
+                                                             const v1::CreateJobRequest& request) {
   ATTUNE_ASSIGN_OR_RETURN(auto earlier, FindEarlier(snapshot, request));
-  if (earlier) return std::move(earlier->job);
+  if (earlier) return Preview{std::move(earlier->job), ""};
   ATTUNE_ASSIGN_OR_RETURN(JobDraft draft, DraftJob(snapshot, request, clock_, rng_));
-  return std::move(draft.record.job);
+  return Preview{std::move(draft.record.job), std::move(draft.record.check_key)};
 }
 
 absl::StatusOr<v1::Job> JobLifecycle::Ask(Transaction& transaction, std::string_view job_id,
@@ -129,8 +131,7 @@ absl::StatusOr<v1::Job> JobLifecycle::Resume(Transaction& transaction, std::stri
   if (record.job.state() != v1::Job::VALIDATING) return std::move(record.job);
 
   // Its check may have ended while it was paused, or may wait for a dataset.
-  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs,
-                          ReadInputs(transaction, record.job.spec().fine_tune()));
+  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs, ReadInputs(transaction, record.job.spec()));
   ATTUNE_ASSIGN_OR_RETURN(const auto check, FindCheck(transaction, record.check_key));
   if (inputs.checking()) {
     record.job.set_reason(v1::Job::WAITING_FOR_DATASET);
@@ -156,19 +157,28 @@ absl::Status JobLifecycle::ApplyCheck(Transaction& transaction, std::string_view
 
 absl::Status JobLifecycle::ApplyCheckTo(Transaction& transaction, JobRecord& record,
                                         const CheckRecord& check) {
-  record.job.set_validation_report_json(check.report_json.empty() ? "{}" : check.report_json);
+  v1::Job& job = record.job;
+  job.set_validation_report_json(check.report_json.empty() ? "{}" : check.report_json);
+  job.mutable_memory()->set_estimated_bytes(check.estimated_memory_bytes);
+  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs, ReadInputs(transaction, job.spec()));
   EventDetail detail;
   if (check.ok) {
+    // Of a model that was still being checked at submit, nobody knew what it can do.
+    if (const auto violations = CheckFit(job.spec(), inputs); !violations.empty()) {
+      detail.message = violations.front().description;
+      detail.failure.set_message(detail.message);
+      detail.failure.set_reason(v1::INVALID_MODEL);
+      return Apply(transaction, record, JobEventKind::kChecksBad, detail);
+    }
+    FillDefaults(*job.mutable_spec(), inputs);
     detail.message = "checks passed";
     return Apply(transaction, record, JobEventKind::kChecksOk, detail);
   }
-  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs,
-                          ReadInputs(transaction, record.job.spec().fine_tune()));
   detail.message = check.message;
   detail.failure.set_message(check.message);
-  detail.failure.set_reason(check.report_json.empty()                   ? v1::INSPECTION_FAILED
-                            : inputs.base.state() == v1::Model::INVALID ? v1::INVALID_MODEL
-                                                                        : v1::INVALID_DATASET);
+  detail.failure.set_reason(check.report_json.empty()                    ? v1::INSPECTION_FAILED
+                            : inputs.model.state() == v1::Model::INVALID ? v1::INVALID_MODEL
+                                                                         : v1::INVALID_DATASET);
   detail.failure.set_retryable(check.report_json.empty());
   return Apply(transaction, record, JobEventKind::kChecksBad, detail);
 }

@@ -44,7 +44,11 @@ class JobLifecycle {
   absl::StatusOr<v1::Job> Resume(Transaction& transaction, std::string_view job_id);
 
   // What Create would make, without writing (validate_only).
-  absl::StatusOr<v1::Job> Validate(const Snapshot& snapshot, const v1::CreateJobRequest& request);
+  struct Preview {
+    v1::Job job;
+    std::string check_key;  // of its check; empty when an earlier call made it
+  };
+  absl::StatusOr<Preview> Validate(const Snapshot& snapshot, const v1::CreateJobRequest& request);
 
   // The inspector's result for every VALIDATING job with this key. Cached when there is a report;
   // without one the inspector itself failed (INSPECTION_FAILED), which says nothing of the data. In

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/jobs/job_validator.h"
 
+#include <algorithm>
 #include <cctype>
 #include <limits>
+#include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/resource_name.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "server/jobs/canonical_bytes.h"
 #include "server/jobs/field_checks.h"
 
 namespace attune {
@@ -19,6 +21,11 @@ constexpr int kMaxPairBytes = 63;
 constexpr int kMaxDisplayCharacters = 128;
 constexpr size_t kMaxPrefix = 40;
 constexpr int64_t kMaxSeconds = int64_t{10} * 366 * 86400;  // ten years
+constexpr double kAnyFinite = std::numeric_limits<float>::max();
+constexpr int64_t kMaxLength = 1 << 20;
+constexpr int64_t kMaxLayers = 1024;
+constexpr int kMaxEntries = 64;        // of a list in the spec
+constexpr size_t kMaxNameBytes = 128;  // of a module or parameter
 
 bool IsUuid(std::string_view text) {
   constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -52,6 +59,32 @@ void CheckIds(const v1::CreateJobRequest& request, FieldChecks& checks) {
   }
 }
 
+// What a module or parameter of a model may be called: "bert.encoder.layer.5", "query".
+void CheckModelName(const std::string& field, const std::string& name, FieldChecks& checks) {
+  const bool plain = !name.empty() && name.size() <= kMaxNameBytes &&
+                     std::all_of(name.begin(), name.end(), [](char c) {
+                       return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' ||
+                              c == '.' || c == '-';
+                     });
+  if (plain) return;
+  checks.Add(field, absl::StrCat("must be 1 to ", kMaxNameBytes,
+                                 " letters, digits, '_', '.' and '-', got ", Echo(name)));
+}
+
+void CheckGroups(const v1::Hyperparameters& h, FieldChecks& checks) {
+  const std::string base = "job.spec.fine_tune.hyperparameters.parameter_groups";
+  if (!checks.Count(base, h.parameter_groups_size(), kMaxEntries)) return;
+  std::set<std::string> seen;
+  for (int i = 0; i < h.parameter_groups_size(); ++i) {
+    const v1::ParameterGroup& group = h.parameter_groups(i);
+    const std::string field = absl::StrCat(base, "[", i, "].");
+    CheckModelName(field + "prefix", group.prefix(), checks);
+    checks.Number(field + "learning_rate", group.learning_rate(),
+                  {.low = 0, .high = 1, .low_open = true});
+    if (!seen.insert(group.prefix()).second) checks.Add(field + "prefix", "stands there twice");
+  }
+}
+
 void CheckHyperparameters(const v1::Hyperparameters& h, FieldChecks& checks) {
   const std::string base = "job.spec.fine_tune.hyperparameters.";
   const auto number = [&](const char* name, bool set, double value, NumberRange range) {
@@ -69,8 +102,9 @@ void CheckHyperparameters(const v1::Hyperparameters& h, FieldChecks& checks) {
          {.low = 0, .high = 1, .high_open = true});
   number("adam_epsilon", h.has_adam_epsilon(), h.adam_epsilon(),
          {.low = 0, .high = 1, .low_open = true});
-  number("max_grad_norm", h.has_max_grad_norm(), h.max_grad_norm(),
-         {.low = 0, .high = std::numeric_limits<float>::max()});
+  number("max_grad_norm", h.has_max_grad_norm(), h.max_grad_norm(), {.low = 0, .high = kAnyFinite});
+  number("label_smoothing", h.has_label_smoothing(), h.label_smoothing(),
+         {.low = 0, .high = 1, .high_open = true});
   number("dropout", h.has_dropout(), h.dropout(), {.low = 0, .high = 1, .high_open = true});
   if (h.has_batch_size()) checks.Integer(base + "batch_size", h.batch_size(), 1, 65536);
   if (h.has_gradient_accumulation_steps()) {
@@ -81,21 +115,77 @@ void CheckHyperparameters(const v1::Hyperparameters& h, FieldChecks& checks) {
   if (h.warmup_steps() > 0 && h.warmup_ratio() > 0) {
     checks.Add(base + "warmup_steps", "must not be set together with warmup_ratio");
   }
+  if (!v1::Schedule_IsValid(h.schedule())) {
+    checks.Add(base + "schedule",
+               absl::StrCat("must be SCHEDULE_LINEAR, SCHEDULE_COSINE or SCHEDULE_CONSTANT, got ",
+                            static_cast<int>(h.schedule())));
+  }
+  CheckGroups(h, checks);
+}
+
+void CheckLora(const v1::LoraTuning& lora, FieldChecks& checks) {
+  const std::string base = "job.spec.fine_tune.lora.";
+  if (lora.has_rank()) checks.Integer(base + "rank", lora.rank(), 1, 1024);
+  if (lora.has_alpha()) {
+    checks.Number(base + "alpha", lora.alpha(), {.low = 0, .high = kAnyFinite, .low_open = true});
+  }
+  if (lora.has_dropout()) {
+    checks.Number(base + "dropout", lora.dropout(), {.low = 0, .high = 1, .high_open = true});
+  }
+  if (!checks.Count(base + "target_modules", lora.target_modules_size(), kMaxEntries)) return;
+  std::set<std::string> seen;
+  for (int i = 0; i < lora.target_modules_size(); ++i) {
+    const std::string& module = lora.target_modules(i);
+    const std::string field = absl::StrCat(base, "target_modules[", i, "]");
+    if (module == "all-linear" && lora.target_modules_size() > 1) {
+      checks.Add(field, "\"all-linear\" stands for every layer and must be alone");
+    } else {
+      CheckModelName(field, module, checks);
+    }
+    if (!seen.insert(module).second) checks.Add(field, "stands there twice");
+  }
+}
+
+void CheckMethod(const v1::FineTune& tune, FieldChecks& checks) {
+  if (tune.has_lora()) CheckLora(tune.lora(), checks);
+  if (tune.has_partial()) {
+    checks.Integer("job.spec.fine_tune.partial.top_layers", tune.partial().top_layers(), 1,
+                   kMaxLayers);
+  }
 }
 
 void CheckPolicies(const v1::FineTune& tune, FieldChecks& checks) {
   checks.AtLeast("job.spec.fine_tune.evaluation.every_steps", tune.evaluation().every_steps(), 0);
-  const std::string& metric = tune.evaluation().best_metric();
-  if (tune.evaluation().has_best_metric() && metric != "accuracy" && metric != "macro_f1" &&
-      metric != "weighted_f1" && metric != "loss") {
-    checks.Add("job.spec.fine_tune.evaluation.best_metric",
-               absl::StrCat("must be accuracy, macro_f1, weighted_f1 or loss, got ", Echo(metric)));
+  const v1::EvaluationPolicy& evaluation = tune.evaluation();
+  // Which metrics there are hangs on the labels (job_fit.h).
+  if (evaluation.has_best_metric()) {
+    CheckModelName("job.spec.fine_tune.evaluation.best_metric", evaluation.best_metric(), checks);
+  }
+  checks.AtLeast("job.spec.fine_tune.evaluation.early_stopping_patience",
+                 evaluation.early_stopping_patience(), 0);
+  checks.Number("job.spec.fine_tune.evaluation.early_stopping_min_delta",
+                evaluation.early_stopping_min_delta(), {.low = 0, .high = kAnyFinite});
+  if (evaluation.early_stopping_patience() > 0 && tune.eval_dataset().empty() &&
+      tune.eval_fraction() == 0) {
+    checks.Add("job.spec.fine_tune.evaluation.early_stopping_patience",
+               "needs an eval_dataset or an eval_fraction above 0: without evaluations during "
+               "training there is nothing to stop by");
   }
   if (tune.checkpoints().has_interval()) {
     checks.Duration("job.spec.fine_tune.checkpoints.interval", tune.checkpoints().interval(), 1,
                     kMaxSeconds);
   }
   checks.AtLeast("job.spec.fine_tune.checkpoints.every_steps", tune.checkpoints().every_steps(), 0);
+}
+
+void CheckTask(const v1::TextClassification& task, FieldChecks& checks) {
+  checks.Integer("job.spec.fine_tune.text_classification.max_length", task.max_length(), 0,
+                 kMaxLength);
+  if (!v1::ClassWeighting_IsValid(task.class_weighting())) {
+    checks.Add("job.spec.fine_tune.text_classification.class_weighting",
+               absl::StrCat("must be CLASS_WEIGHTING_BALANCED or unset, got ",
+                            static_cast<int>(task.class_weighting())));
+  }
 }
 
 void CheckFineTune(const v1::FineTune& tune, FieldChecks& checks) {
@@ -114,11 +204,32 @@ void CheckFineTune(const v1::FineTune& tune, FieldChecks& checks) {
   if (tune.task_case() == v1::FineTune::TASK_NOT_SET) {
     checks.Add("job.spec.fine_tune.task", "is required: set text_classification");
   } else {
-    checks.Integer("job.spec.fine_tune.text_classification.max_length",
-                   tune.text_classification().max_length(), 0, 1 << 20);
+    CheckTask(tune.text_classification(), checks);
   }
+  CheckMethod(tune, checks);
   CheckHyperparameters(tune.hyperparameters(), checks);
   CheckPolicies(tune, checks);
+}
+
+// Evaluate and Predict have the same fields to check.
+template <typename Work>
+void CheckUseOfModel(const std::string& base, const Work& work, FieldChecks& checks) {
+  checks.Reference(base + ".model", "models", work.model());
+  checks.Reference(base + ".dataset", "datasets", work.dataset());
+  checks.Integer(base + ".max_length", work.max_length(), 0, kMaxLength);
+}
+
+void CheckWork(const v1::JobSpec& spec, FieldChecks& checks) {
+  switch (spec.work_case()) {
+    case v1::JobSpec::kFineTune:
+      return CheckFineTune(spec.fine_tune(), checks);
+    case v1::JobSpec::kEvaluate:
+      return CheckUseOfModel("job.spec.evaluate", spec.evaluate(), checks);
+    case v1::JobSpec::kPredict:
+      return CheckUseOfModel("job.spec.predict", spec.predict(), checks);
+    case v1::JobSpec::WORK_NOT_SET:
+      return checks.Add("job.spec.work", "is required: set fine_tune, evaluate or predict");
+  }
 }
 
 void CheckResources(const v1::JobSpec& spec, FieldChecks& checks) {
@@ -136,28 +247,6 @@ void CheckResources(const v1::JobSpec& spec, FieldChecks& checks) {
   }
 }
 
-template <typename Message, typename Value>
-void Default(Message& message, bool set, void (Message::*setter)(Value), Value value) {
-  if (!set) (message.*setter)(value);
-}
-
-void FillHyperparameters(v1::Hyperparameters& h) {
-  using H = v1::Hyperparameters;
-  Default(h, h.has_epochs(), &H::set_epochs, 3.0);
-  Default(h, h.has_batch_size(), &H::set_batch_size, int64_t{8});
-  Default(h, h.has_gradient_accumulation_steps(), &H::set_gradient_accumulation_steps, int64_t{1});
-  Default(h, h.has_learning_rate(), &H::set_learning_rate, 5e-5);
-  Default(h, h.has_warmup_ratio(), &H::set_warmup_ratio, 0.0);
-  Default(h, h.has_warmup_steps(), &H::set_warmup_steps, int64_t{0});
-  Default(h, h.has_weight_decay(), &H::set_weight_decay, 0.0);
-  Default(h, h.has_adam_beta1(), &H::set_adam_beta1, 0.9);
-  Default(h, h.has_adam_beta2(), &H::set_adam_beta2, 0.999);
-  Default(h, h.has_adam_epsilon(), &H::set_adam_epsilon, 1e-8);
-  Default(h, h.has_max_grad_norm(), &H::set_max_grad_norm, 1.0);
-  Default(h, h.has_seed(), &H::set_seed, uint64_t{0});
-  Default(h, h.has_max_steps(), &H::set_max_steps, int64_t{0});
-}
-
 }  // namespace
 
 std::vector<FieldViolation> ValidateJob(const v1::CreateJobRequest& request) {
@@ -167,48 +256,20 @@ std::vector<FieldViolation> ValidateJob(const v1::CreateJobRequest& request) {
   checks.DisplayText("job.display_name", job.display_name(), kMaxDisplayCharacters);
   checks.Pairs("job.labels", job.labels(), kMaxPairs, kMaxPairBytes);
   checks.Integer("job.priority", job.priority(), -1000, 1000);
-  // An empty request is told of every missing field, not only of the outermost.
-  CheckFineTune(job.spec().fine_tune(), checks);
+  CheckWork(job.spec(), checks);
   CheckResources(job.spec(), checks);
   return checks.Take();
-}
-
-void FillDefaults(v1::JobSpec& spec) {
-  v1::FineTune& tune = *spec.mutable_fine_tune();
-  if (tune.method_case() == v1::FineTune::METHOD_NOT_SET) tune.mutable_full();
-  FillHyperparameters(*tune.mutable_hyperparameters());
-
-  v1::EvaluationPolicy& evaluation = *tune.mutable_evaluation();
-  Default(evaluation, evaluation.has_every_steps(), &v1::EvaluationPolicy::set_every_steps,
-          int64_t{0});
-  if (!evaluation.has_best_metric()) evaluation.set_best_metric("accuracy");
-
-  v1::CheckpointPolicy& checkpoints = *tune.mutable_checkpoints();
-  if (!checkpoints.has_interval()) checkpoints.mutable_interval()->set_seconds(300);
-  Default(checkpoints, checkpoints.has_every_steps(), &v1::CheckpointPolicy::set_every_steps,
-          int64_t{0});
-
-  v1::Resources& resources = *spec.mutable_resources();
-  Default(resources, resources.has_memory_bytes(), &v1::Resources::set_memory_bytes, int64_t{0});
-  v1::RetryPolicy& retry = *spec.mutable_retry();
-  Default(retry, retry.has_max_infra_retries(), &v1::RetryPolicy::set_max_infra_retries, 20);
 }
 
 std::string RequestDigest(const v1::CreateJobRequest& request) {
   v1::CreateJobRequest body = request;
   body.clear_request_id();
   body.clear_validate_only();
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream sink(&bytes);
-    google::protobuf::io::CodedOutputStream out(&sink);
-    out.SetSerializationDeterministic(true);  // maps sorted by key
-    body.SerializeToCodedStream(&out);
-  }
-  return Sha256::Hex(bytes);
+  return Sha256::Hex(CanonicalBytes(body));
 }
 
 std::string TaskName(const v1::JobSpec& spec) {
+  if (spec.has_evaluate() || spec.has_predict()) return "text_classification";
   switch (spec.fine_tune().task_case()) {
     case v1::FineTune::kTextClassification:
       return "text_classification";
@@ -216,6 +277,23 @@ std::string TaskName(const v1::JobSpec& spec) {
       break;
   }
   return "unknown";
+}
+
+std::string MethodName(const v1::JobSpec& spec) {
+  if (spec.has_evaluate()) return "evaluate";
+  if (spec.has_predict()) return "predict";
+  switch (spec.fine_tune().method_case()) {
+    case v1::FineTune::kLora:
+      return "lora";
+    case v1::FineTune::kHead:
+      return "head";
+    case v1::FineTune::kPartial:
+      return "partial";
+    case v1::FineTune::kFull:
+    case v1::FineTune::METHOD_NOT_SET:
+      break;
+  }
+  return "full";
 }
 
 }  // namespace attune

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong with a CreateJob request, whatever else the server holds. Pure: no table is read;
-// whether a dataset exists is job_lifecycle's question.
+// whether a dataset exists, and what its labels are, is job_draft's question.
 #pragma once
 
 #include <string>
@@ -15,16 +15,15 @@ namespace attune {
 // and what was got. Empty: the request is sound.
 std::vector<FieldViolation> ValidateJob(const v1::CreateJobRequest& request);
 
-// Fills what the request left open with the defaults of job_spec.proto, so that the stored spec is
-// complete. Dropout stays unset: its default is in the base's config.json; threads too: all of the
-// slot.
-void FillDefaults(v1::JobSpec& spec);
-
 // SHA-256 of the request's canonical form, request_id and validate_only left out: equal for equal
 // requests.
 std::string RequestDigest(const v1::CreateJobRequest& request);
 
-// "text_classification": the task's name in metrics and in a worker's inventory.
+// "text_classification": the task's name in metrics and in a worker's inventory. Evaluate and
+// Predict are of the one task that there is.
 std::string TaskName(const v1::JobSpec& spec);
+
+// How it goes about it: "full", "lora", "head", "partial"; "evaluate", "predict".
+std::string MethodName(const v1::JobSpec& spec);
 
 }  // namespace attune

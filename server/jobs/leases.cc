@@ -41,7 +41,19 @@ RetryDecision DecideFor(const JobRecord& record, int64_t start_step,
   situation.stalled_ends = record.stalled_ends;
   situation.made_progress = record.job.committed_step() > start_step;
   situation.max_infra_retries = record.job.spec().retry().max_infra_retries();
+  situation.may_shrink = record.micro_batch_divisor == 1 &&
+                         record.job.spec().retry().halve_batch_when_out_of_memory() &&
+                         record.job.spec().fine_tune().hyperparameters().batch_size() > 1;
   return DecideRetry(situation, rng);
+}
+
+// Half the micro-batch. An odd one is cut by its smallest factor instead: micro-batches are equal,
+// so that they still sum up to the optimizer's batch that was asked for.
+int DivisorOf(int64_t batch_size) {
+  for (int divisor = 2; int64_t{divisor} * divisor <= batch_size; ++divisor) {
+    if (batch_size % divisor == 0) return divisor;
+  }
+  return static_cast<int>(batch_size);
 }
 
 v1::Failure FailureOf(const v1::Failed& failed, bool retryable) {
@@ -58,6 +70,16 @@ v1::Failure FailureOf(const v1::Failed& failed, bool retryable) {
         "max_length, or use a worker with more memory"));
   }
   return failure;
+}
+
+// What is done about it, in words.
+std::string ShrinkBatch(JobRecord& record) {
+  const v1::Hyperparameters& h = record.job.spec().fine_tune().hyperparameters();
+  record.micro_batch_divisor = DivisorOf(h.batch_size());
+  return absl::StrCat("once more with batch_size ", h.batch_size() / record.micro_batch_divisor,
+                      " and gradient_accumulation_steps ",
+                      h.gradient_accumulation_steps() * record.micro_batch_divisor,
+                      ", which is the same batch an optimizer step,");
 }
 
 v1::Failed LostWorker(std::string_view how) {
@@ -155,14 +177,17 @@ absl::Status Leases::ApplyFailure(Transaction& transaction, JobRecord& record,
       return lifecycle_.Apply(transaction, record, JobEventKind::kFailedUser, detail);
     case RetryDecision::Kind::kSpent:
       return Spend(transaction, record, decision.spent_reason, FailureOf(failed, true));
+    case RetryDecision::Kind::kShrink:
+      detail.message = absl::StrCat(failed.message(), "; ", ShrinkBatch(record));
+      break;
     case RetryDecision::Kind::kRetry:
+      detail.message = absl::StrCat(failed.message(), "; retry ", record.infra_ends, " of ",
+                                    record.job.spec().retry().max_infra_retries());
       break;
   }
   detail.not_before = clock_.Now() + decision.delay;
-  detail.message =
-      absl::StrCat(failed.message(), "; retry ", record.infra_ends, " of ",
-                   record.job.spec().retry().max_infra_retries(), " in ",
-                   absl::FormatDuration(absl::Trunc(decision.delay, absl::Seconds(1))));
+  absl::StrAppend(&detail.message, " in ",
+                  absl::FormatDuration(absl::Trunc(decision.delay, absl::Seconds(1))));
   return lifecycle_.Apply(transaction, record, JobEventKind::kFailedRetryable, detail);
 }
 
@@ -204,7 +229,7 @@ absl::Status Leases::StopForTimeLimit(Transaction& transaction, int64_t fence,
 absl::StatusOr<v1::Lease> Leases::MakeLease(const Snapshot& snapshot, const AttemptRecord& attempt,
                                             absl::Duration ttl) const {
   ATTUNE_ASSIGN_OR_RETURN(const JobRecord record, GetJob(snapshot, attempt.job_id));
-  ATTUNE_ASSIGN_OR_RETURN(JobInputs inputs, ReadInputs(snapshot, record.job.spec().fine_tune()));
+  ATTUNE_ASSIGN_OR_RETURN(JobInputs inputs, ReadInputs(snapshot, record.job.spec()));
   v1::Lease lease;
   lease.set_job(record.job.name());
   lease.set_attempt(attempt.attempt);
@@ -212,9 +237,11 @@ absl::StatusOr<v1::Lease> Leases::MakeLease(const Snapshot& snapshot, const Atte
   *lease.mutable_spec() = record.job.spec();
   *lease.mutable_ttl() = ToProtoDuration(ttl);
   lease.set_threads(attempt.threads);
-  *lease.mutable_base_model_files() = inputs.base.files();
-  *lease.mutable_labels() = inputs.train.labels();
-  *lease.mutable_train() = std::move(inputs.train);
+  lease.set_micro_batch_divisor(record.micro_batch_divisor);
+  *lease.mutable_base_model_files() = inputs.model.files();
+  if (inputs.compare) *lease.mutable_compare_model_files() = inputs.compare->files();
+  *lease.mutable_labels() = inputs.train ? inputs.train->labels() : inputs.model.labels();
+  if (inputs.train) *lease.mutable_train() = *std::move(inputs.train);
   if (inputs.eval) *lease.mutable_eval() = *std::move(inputs.eval);
   if (inputs.test) *lease.mutable_test() = *std::move(inputs.test);
   if (attempt.start_step == 0) return lease;

@@ -18,6 +18,11 @@ RetryDecision DecideRetry(const RetrySituation& situation, Rng& rng) {
   RetryDecision decision;
   decision.infra_ends = situation.infra_ends;
   decision.stalled_ends = situation.stalled_ends;
+  if (situation.failure_class == v1::Failed::RESOURCE && situation.may_shrink) {
+    decision.kind = RetryDecision::Kind::kShrink;
+    decision.delay = BackoffDelay(kRetryBackoff, 0, rng);
+    return decision;
+  }
   if (situation.failure_class != v1::Failed::INFRA) return decision;
 
   decision.infra_ends = situation.infra_ends + 1;

@@ -17,13 +17,15 @@ struct RetrySituation {
   int stalled_ends = 0;        // the last ones in a row without a new committed step
   bool made_progress = false;  // this attempt committed a step
   int max_infra_retries = 20;
+  bool may_shrink = false;  // out of memory: a smaller micro-batch is allowed and was not tried yet
 };
 
 struct RetryDecision {
   enum class Kind {
-    kFail,   // for the failure's own reason
-    kRetry,  // after `delay`
-    kSpent,  // would be tried again, but `spent_reason`
+    kFail,    // for the failure's own reason
+    kRetry,   // after `delay`
+    kShrink,  // likewise, with a smaller micro-batch
+    kSpent,   // would be tried again, but `spent_reason`
   };
   Kind kind = Kind::kFail;
   v1::ErrorReason spent_reason = v1::ERROR_REASON_UNSPECIFIED;
@@ -33,8 +35,9 @@ struct RetryDecision {
   int stalled_ends = 0;
 };
 
-// USER and RESOURCE fail. INFRA is retried after 5 s · 2ⁿ (at most 10 min, jittered) until the
-// budget is spent or three ends in a row brought no new committed step.
+// USER fails, and so does RESOURCE, but for one retry with a smaller micro-batch where the job
+// allows it. INFRA is retried after 5 s · 2ⁿ (at most 10 min, jittered) until the budget is spent
+// or three ends in a row brought no new committed step.
 RetryDecision DecideRetry(const RetrySituation& situation, Rng& rng);
 
 }  // namespace attune

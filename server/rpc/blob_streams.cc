@@ -126,27 +126,19 @@ class BlobReader final : public grpc::ServerWriteReactor<v1::ReadBlobResponse> {
   }
 
   absl::StatusOr<bool> ReadChunk() {
-    if (file_ == nullptr) {
+    if (download_ == nullptr) {
       ATTUNE_RETURN_IF_ERROR(CheckDigest(blob_, "blob"));
-      ATTUNE_ASSIGN_OR_RETURN(file_, blobs_.OpenBlob(blob_.sha256()));
-      ATTUNE_ASSIGN_OR_RETURN(const int64_t size, file_->Size());
-      if (offset_ < 0 || offset_ > size) {
-        return InvalidFields({{"offset", absl::StrCat("must be 0 to ", size, ", got ", offset_)}});
-      }
+      ATTUNE_ASSIGN_OR_RETURN(download_, blobs_.StartDownload(blob_.sha256(), offset_));
     }
-    std::string& data = *chunk_.mutable_data();
-    data.resize(kChunkBytes);
-    ATTUNE_ASSIGN_OR_RETURN(const size_t got, file_->ReadAt(offset_, data.data(), data.size()));
-    data.resize(got);
-    offset_ += static_cast<int64_t>(got);
-    return got > 0;
+    ATTUNE_RETURN_IF_ERROR(download_->Read(kChunkBytes, *chunk_.mutable_data()));
+    return !chunk_.data().empty();
   }
 
   BlobStore& blobs_;
   Executor& disk_;
   const v1::BlobDigest blob_;
-  int64_t offset_;
-  std::unique_ptr<File> file_;
+  const int64_t offset_;
+  std::unique_ptr<BlobStore::Download> download_;
   v1::ReadBlobResponse chunk_;
 };
 

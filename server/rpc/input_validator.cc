@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/rpc/input_validator.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -18,6 +19,7 @@ constexpr int kMaxFiles = 1000;
 constexpr size_t kMaxPath = 255;
 constexpr size_t kMaxDisplayName = 128;
 constexpr size_t kMaxColumnName = 256;
+constexpr size_t kMaxLabelNames = 1000;
 
 bool HasControl(std::string_view text) {
   for (const char c : text) {
@@ -65,6 +67,63 @@ void CheckFile(const v1::FileRef& file, const std::string& field,
   }
 }
 
+bool IsName(const std::string& text) {
+  return !text.empty() && text.size() <= kMaxColumnName && !HasControl(text);
+}
+
+void CheckColumns(const v1::TextColumns& columns, std::vector<FieldViolation>& out) {
+  if (columns.text_size() < 1 || columns.text_size() > 2) {
+    out.push_back({"dataset.columns.text", "must name one column, or two for pairs"});
+  }
+  std::vector<std::string> named = {columns.text().begin(), columns.text().end()};
+  if (columns.label_kind() != v1::LABEL_KIND_NONE) named.push_back(columns.label());
+  if (std::set<std::string>(named.begin(), named.end()).size() != named.size()) {
+    out.push_back({"dataset.columns", "text and label columns must differ"});
+  }
+  if (!std::all_of(named.begin(), named.end(), IsName)) {
+    out.push_back(
+        {"dataset.columns", "column names must be 1 to 256 bytes without control characters"});
+  }
+}
+
+// One character of UTF-8, which proto3 strings are.
+bool IsOneCharacter(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }) == 1;
+}
+
+void CheckLabels(const v1::TextColumns& columns, std::vector<FieldViolation>& out) {
+  const v1::LabelKind kind = columns.label_kind();
+  if (!v1::LabelKind_IsValid(kind)) {
+    out.push_back({"dataset.columns.label_kind",
+                   absl::StrCat("must be LABEL_KIND_SINGLE, LABEL_KIND_MULTI, LABEL_KIND_NUMBER or "
+                                "LABEL_KIND_NONE, got ",
+                                static_cast<int>(kind))});
+  }
+  const std::string& separator = columns.label_separator();
+  if (!separator.empty() && kind != v1::LABEL_KIND_MULTI) {
+    out.push_back({"dataset.columns.label_separator", "has a meaning with LABEL_KIND_MULTI only"});
+  } else if (!separator.empty() && (!IsOneCharacter(separator) || HasControl(separator))) {
+    out.push_back({"dataset.columns.label_separator", "must be one character, none of control"});
+  }
+  if (columns.label_names().empty()) return;
+  if (kind == v1::LABEL_KIND_NUMBER || kind == v1::LABEL_KIND_NONE) {
+    out.push_back({"dataset.columns.label_names", "has a meaning for classes only"});
+  }
+  if (columns.label_names().size() > kMaxLabelNames) {
+    out.push_back({"dataset.columns.label_names",
+                   absl::StrCat("may have at most ", kMaxLabelNames, " entries, got ",
+                                columns.label_names().size())});
+    return;
+  }
+  const bool plain =
+      std::all_of(columns.label_names().begin(), columns.label_names().end(),
+                  [](const auto& entry) { return IsName(entry.first) && IsName(entry.second); });
+  if (!plain) {
+    out.push_back({"dataset.columns.label_names",
+                   "labels and names must be 1 to 256 bytes without control characters"});
+  }
+}
+
 }  // namespace
 
 std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& request) {
@@ -82,23 +141,8 @@ std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& requ
     out.push_back(
         {"dataset.format", "must be CSV, TSV or JSONL; the file's extension does not tell which"});
   }
-  const v1::TextColumns& columns = dataset.columns();
-  if (columns.text_size() < 1 || columns.text_size() > 2) {
-    out.push_back({"dataset.columns.text", "must name one column, or two for pairs"});
-  }
-  std::set<std::string> names;
-  for (const std::string& name : columns.text()) names.insert(name);
-  names.insert(columns.label());
-  if (static_cast<int>(names.size()) != columns.text_size() + 1) {
-    out.push_back({"dataset.columns", "text and label columns must differ"});
-  }
-  for (const std::string& name : names) {
-    if (name.empty() || name.size() > kMaxColumnName || HasControl(name)) {
-      out.push_back({"dataset.columns",
-                     "column names must be 1 to 256 bytes without control "
-                     "characters"});
-    }
-  }
+  CheckColumns(dataset.columns(), out);
+  CheckLabels(dataset.columns(), out);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/resource_name.h"
 #include "server/rpc/job_filter.h"
+#include "server/rpc/job_preview.h"
 #include "server/rpc/job_view.h"
 #include "server/store/attempts_table.h"
 #include "server/store/events_table.h"
@@ -45,12 +46,7 @@ absl::Status WithIndex(const absl::Status& status, int index) {
 JobServiceImpl::Reactor* JobServiceImpl::CreateJob(Context* context,
                                                    const v1::CreateJobRequest* request,
                                                    v1::Job* response) {
-  if (request->validate_only()) {
-    return ReadNow(parts_, context, Access::kClient, [&](Snapshot& snapshot) -> absl::Status {
-      ATTUNE_ASSIGN_OR_RETURN(*response, lifecycle_.Validate(snapshot, *request));
-      return absl::OkStatus();
-    });
-  }
+  if (request->validate_only()) return PreviewJob(context, *request, *response);
   return WriteThenReply(parts_, context, Access::kClient,
                         [this, request, response](Transaction& transaction) -> absl::Status {
                           ATTUNE_ASSIGN_OR_RETURN(v1::Job job,
@@ -58,6 +54,22 @@ JobServiceImpl::Reactor* JobServiceImpl::CreateJob(Context* context,
                           *response = PresentJob(std::move(job), queue_);
                           return absl::OkStatus();
                         });
+}
+
+JobServiceImpl::Reactor* JobServiceImpl::PreviewJob(Context* context,
+                                                    const v1::CreateJobRequest& request,
+                                                    v1::Job& response) {
+  absl::StatusOr<JobLifecycle::Preview> preview;
+  absl::Status status = parts_.authenticator.Authorise(*context, Access::kClient);
+  if (status.ok()) {
+    status = RunGuarded(parts_.counters, [&] {
+      return parts_.store.Read([&](Snapshot& snapshot) {
+        preview = lifecycle_.Validate(snapshot, request);
+        return preview.status();
+      });
+    });
+  }
+  return StartJobPreview(inspection_, status.ok() ? std::move(preview) : status, response);
 }
 
 JobServiceImpl::Reactor* JobServiceImpl::BatchCreateJobs(Context* context,

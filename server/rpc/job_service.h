@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "attune/v1/job_service.grpc.pb.h"
+#include "server/inspection/inspection.h"
 #include "server/jobs/job_lifecycle.h"
 #include "server/jobs/queue_view.h"
 #include "server/rpc/event_stream.h"
@@ -17,10 +18,12 @@ namespace attune {
 
 class JobServiceImpl final : public v1::JobService::CallbackService {
  public:
-  JobServiceImpl(const RpcParts& parts, JobLifecycle& lifecycle, const QueueView& queue,
-                 const TrainerLogs& logs, const PageTokens& tokens, WatchStreams& watches)
+  JobServiceImpl(const RpcParts& parts, JobLifecycle& lifecycle, Inspection& inspection,
+                 const QueueView& queue, const TrainerLogs& logs, const PageTokens& tokens,
+                 WatchStreams& watches)
       : parts_(parts),
         lifecycle_(lifecycle),
+        inspection_(inspection),
         queue_(queue),
         logs_(logs),
         tokens_(tokens),
@@ -49,12 +52,14 @@ class JobServiceImpl final : public v1::JobService::CallbackService {
   Reactor* ReadLog(Context*, const v1::ReadLogRequest*, v1::ReadLogResponse*) override;
 
  private:
+  Reactor* PreviewJob(Context* context, const v1::CreateJobRequest& request, v1::Job& response);
   // Cancel, Pause, Resume: one transition by name.
   using Move = std::function<absl::StatusOr<v1::Job>(Transaction&, std::string_view)>;
   Reactor* MoveJob(Context* context, const std::string& name, v1::Job* response, Move move);
 
   const RpcParts& parts_;
   JobLifecycle& lifecycle_;
+  Inspection& inspection_;
   const QueueView& queue_;
   const TrainerLogs& logs_;
   const PageTokens& tokens_;

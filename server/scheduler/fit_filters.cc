@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
 namespace attune {
@@ -17,29 +18,48 @@ std::string LabelWords(const Demand& demand) {
   return absl::StrJoin(demand.labels, ", ", absl::PairFormatter("="));
 }
 
+// "512 MiB", "3.2 GiB".
+std::string MemoryWords(int64_t bytes) {
+  constexpr double kMiB = 1 << 20, kGiB = 1 << 30;
+  const auto value = static_cast<double>(bytes);
+  return value < kGiB ? absl::StrFormat("%.0f MiB", value / kMiB)
+                      : absl::StrFormat("%.1f GiB", value / kGiB);
+}
+
+using Offers = std::vector<const WorkerOffer*>;
+
+std::string ExplainMemory(const Demand& demand, const Offers& refused) {
+  int64_t most = 0;
+  for (const WorkerOffer* worker : refused) most = std::max(most, worker->memory_per_slot_bytes);
+  return absl::StrCat("with ", refused.size() > 1 ? "at most " : "", MemoryWords(most),
+                      " of memory a slot, where ", MemoryWords(demand.memory_bytes), " are ",
+                      demand.memory_is_estimate ? "estimated to be needed" : "asked for");
+}
+
 struct Filter {
   bool (*check)(const Demand&, const WorkerOffer&);
-  std::string (*explain)(const Demand&);  // goes on after "N of M workers …"
+  // Goes on after the number of workers that it refused.
+  std::string (*explain)(const Demand&, const Offers& refused);
 };
 
 // In the order in which they are told.
 const Filter kFilters[] = {
     {[](const Demand&, const WorkerOffer& w) { return w.connected; },
-     [](const Demand&) -> std::string { return "not connected"; }},
+     [](const Demand&, const Offers&) -> std::string { return "not connected"; }},
     {[](const Demand&, const WorkerOffer& w) { return !w.draining; },
-     [](const Demand&) -> std::string { return "draining"; }},
+     [](const Demand&, const Offers&) -> std::string { return "draining"; }},
     {[](const Demand& d, const WorkerOffer& w) { return Contains(w.tasks, d.task); },
-     [](const Demand& d) { return absl::StrCat("without the task ", d.task); }},
+     [](const Demand& d, const Offers&) { return absl::StrCat("without the task ", d.task); }},
     {[](const Demand& d, const WorkerOffer& w) { return Contains(w.model_families, d.model_type); },
-     [](const Demand& d) { return absl::StrCat("without the model family ", d.model_type); }},
+     [](const Demand& d, const Offers&) {
+       return absl::StrCat("without the model family ", d.model_type);
+     }},
     {[](const Demand& d, const WorkerOffer& w) {
        return d.memory_bytes <= w.memory_per_slot_bytes;
      },
-     [](const Demand& d) {
-       return absl::StrCat("with less than ", d.memory_bytes, " bytes of memory a slot");
-     }},
+     ExplainMemory},
     {[](const Demand& d, const WorkerOffer& w) { return d.threads <= w.threads_per_slot; },
-     [](const Demand& d) {
+     [](const Demand& d, const Offers&) {
        return absl::StrCat("with fewer than ", d.threads, " threads a slot");
      }},
     {[](const Demand& d, const WorkerOffer& w) {
@@ -48,7 +68,9 @@ const Filter kFilters[] = {
          return found != w.labels.end() && found->second == label.second;
        });
      },
-     [](const Demand& d) { return absl::StrCat("without the labels ", LabelWords(d)); }},
+     [](const Demand& d, const Offers&) {
+       return absl::StrCat("without the labels ", LabelWords(d));
+     }},
 };
 
 const Filter* FirstRefusal(const Demand& demand, const WorkerOffer& worker) {
@@ -61,10 +83,12 @@ const Filter* FirstRefusal(const Demand& demand, const WorkerOffer& worker) {
 std::string ExplainRefusals(const Demand& demand, const std::vector<WorkerOffer>& workers) {
   std::vector<std::string> parts;
   for (const Filter& filter : kFilters) {
-    const auto refused = std::count_if(
-        workers.begin(), workers.end(),
-        [&](const WorkerOffer& worker) { return FirstRefusal(demand, worker) == &filter; });
-    if (refused > 0) parts.push_back(absl::StrCat(refused, " ", filter.explain(demand)));
+    Offers refused;
+    for (const WorkerOffer& worker : workers) {
+      if (FirstRefusal(demand, worker) == &filter) refused.push_back(&worker);
+    }
+    if (refused.empty()) continue;
+    parts.push_back(absl::StrCat(refused.size(), " ", filter.explain(demand, refused)));
   }
   return absl::StrCat("no worker can run it (of ", workers.size(), ": ", absl::StrJoin(parts, ", "),
                       "); connect one that can, or lower its demands");

@@ -14,6 +14,7 @@ struct Demand {
   std::string task;        // "text_classification"
   std::string model_type;  // HF model_type of its base: "bert"
   int64_t memory_bytes = 0;
+  bool memory_is_estimate = false;  // of the server, where the job asked for less
   std::map<std::string, std::string> labels;
   int threads = 0;  // 0: all of the slot
 };

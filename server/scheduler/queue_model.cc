@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/resource_name.h"
+#include "server/jobs/job_inputs.h"
 #include "server/jobs/job_validator.h"
 #include "server/jobs/proto_time.h"
 #include "server/jobs/retry_policy.h"
@@ -19,13 +20,14 @@ namespace {
 
 absl::StatusOr<Demand> ReadDemand(const Snapshot& snapshot, const JobRecord& record) {
   const v1::JobSpec& spec = record.job.spec();
-  ATTUNE_ASSIGN_OR_RETURN(const std::string base,
-                          ParseResourceName("models", spec.fine_tune().base_model()));
+  ATTUNE_ASSIGN_OR_RETURN(const std::string base, ParseResourceName("models", ModelNameOf(spec)));
   ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, GetModel(snapshot, base));
   Demand demand;
   demand.task = TaskName(spec);
   demand.model_type = model.model_type();
-  demand.memory_bytes = spec.resources().memory_bytes();
+  demand.memory_bytes =
+      std::max(spec.resources().memory_bytes(), record.job.memory().estimated_bytes());
+  demand.memory_is_estimate = demand.memory_bytes > spec.resources().memory_bytes();
   demand.labels = {spec.resources().worker_labels().begin(),
                    spec.resources().worker_labels().end()};
   demand.threads = record.threads > 0 ? record.threads : spec.resources().threads();

@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/resource_name.h"
 #include "server/jobs/attempt_changes.h"
+#include "server/jobs/checkpoint_fallback.h"
 #include "server/jobs/job_lookup.h"
 #include "server/jobs/job_model.h"
 #include "server/jobs/job_validator.h"
@@ -266,13 +267,21 @@ absl::Status ReportApplier::End(v1::Attempt::State state, std::string_view messa
 
 absl::Status ReportApplier::OnSucceeded(const v1::Succeeded& succeeded) {
   ATTUNE_RETURN_IF_ERROR(CheckBlobs(transaction_, succeeded.files()));
+  v1::Job& job = record_.job;
+  if (succeeded.files().empty() && !job.spec().has_evaluate()) {
+    return Invalid("succeeded.files is empty; name what the job was to make");
+  }
   ATTUNE_RETURN_IF_ERROR(End(v1::Attempt::SUCCEEDED, "succeeded"));
+  job.mutable_memory()->set_peak_bytes(succeeded.peak_memory_bytes());
   EventDetail detail;
-  detail.message = absl::StrCat("finished at step ", succeeded.step());
-  // A job that is being cancelled gets no model.
-  if (record_.job.state() != v1::Job::CANCELLING) {
+  detail.message =
+      job.spec().has_fine_tune() ? absl::StrCat("finished at step ", succeeded.step()) : "finished";
+  // A job that is being cancelled leaves nothing.
+  if (job.state() != v1::Job::CANCELLING && job.spec().has_fine_tune()) {
     ATTUNE_ASSIGN_OR_RETURN(detail.output_model,
                             InsertJobModel(transaction_, record_, succeeded, clock_.Now()));
+  } else if (job.state() != v1::Job::CANCELLING) {
+    *job.mutable_output_files() = succeeded.files();
   }
   return lifecycle_.Apply(transaction_, record_, JobEventKind::kSucceeded, detail);
 }
@@ -281,6 +290,10 @@ absl::Status ReportApplier::OnFailed(v1::Failed failed) {
   if (failed.reason() == v1::ERROR_REASON_UNSPECIFIED) failed.set_reason(v1::TRAINER_CRASHED);
   if (failed.log_tail().size() > kMaxLogTail) {
     failed.set_log_tail(failed.log_tail().substr(failed.log_tail().size() - kMaxLogTail));
+  }
+  if (failed.reason() == v1::CHECKPOINT_DAMAGED) {
+    ATTUNE_RETURN_IF_ERROR(
+        FallBackFromCheckpoint(transaction_, record_, attempt_, failed.message(), clock_.Now()));
   }
   ATTUNE_RETURN_IF_ERROR(End(v1::Attempt::FAILED, failed.message()));
   return leases_.ApplyFailure(transaction_, record_, attempt_, failed);

@@ -20,6 +20,9 @@ constexpr size_t kMaxMessageBytes = 16 << 10;
 constexpr size_t kMaxLogBytes = 1 << 20;
 constexpr int kMaxFiles = 10'000;
 constexpr size_t kMaxPathBytes = 255;
+constexpr size_t kMaxArchitectureBytes = 256;
+constexpr int kMaxLabels = 10'000;
+constexpr int kMaxExportChecks = 8;
 constexpr int64_t kMaxStep = int64_t{1} << 53;
 
 class Checker {
@@ -52,6 +55,7 @@ class Checker {
   }
   template <typename Files>
   void FileList(const std::string& field, const Files& files);
+  void Succeeded(const std::string& path, const v1::Succeeded& succeeded);
 
   std::vector<FieldViolation> violations_;
 };
@@ -70,8 +74,8 @@ bool IsPlainPath(const std::string& path) {
 
 template <typename Files>
 void Checker::FileList(const std::string& field, const Files& files) {
-  if (files.empty() || files.size() > kMaxFiles) {
-    Add(field, absl::StrCat("must have 1 to ", kMaxFiles, " files, got ", files.size()));
+  if (files.size() > kMaxFiles) {
+    Add(field, absl::StrCat("may have at most ", kMaxFiles, " files, got ", files.size()));
     return;
   }
   for (int i = 0; i < files.size(); ++i) {
@@ -83,6 +87,29 @@ void Checker::FileList(const std::string& field, const Files& files) {
       Add(at + ".sha256", "must be 64 lower-case hex digits");
     }
     if (files[i].size_bytes() < 0) Add(at + ".size_bytes", "must be at least 0");
+  }
+}
+
+void Checker::Succeeded(const std::string& path, const v1::Succeeded& succeeded) {
+  FileList(path + ".files", succeeded.files());
+  if (succeeded.peak_memory_bytes() < 0) Add(path + ".peak_memory_bytes", "must be at least 0");
+  const v1::ModelSummary& model = succeeded.model();
+  if (model.model_type().size() > kMaxNameBytes) {
+    Add(path + ".model.model_type", absl::StrCat("may have at most ", kMaxNameBytes, " bytes"));
+  }
+  if (model.architecture().size() > kMaxArchitectureBytes) {
+    Add(path + ".model.architecture",
+        absl::StrCat("may have at most ", kMaxArchitectureBytes, " bytes"));
+  }
+  if (model.parameters() < 0) Add(path + ".model.parameters", "must be at least 0");
+  if (model.max_length() < 0) Add(path + ".model.max_length", "must be at least 0");
+  if (model.labels_size() > kMaxLabels) {
+    Add(path + ".model.labels",
+        absl::StrCat("may have at most ", kMaxLabels, " entries, got ", model.labels_size()));
+  }
+  if (model.export_checks_size() > kMaxExportChecks) {
+    Add(path + ".model.export_checks", absl::StrCat("may have at most ", kMaxExportChecks,
+                                                    " entries, got ", model.export_checks_size()));
   }
 }
 
@@ -112,11 +139,14 @@ void Checker::Report(const std::string& path, const v1::AttemptReport& report) {
       return Names(path + ".evaluation.metrics", report.evaluation().metrics());
     case v1::AttemptReport::kCheckpoint:
       Step(path + ".checkpoint.step", report.checkpoint().step());
+      if (report.checkpoint().files().empty()) {
+        Add(path + ".checkpoint.files", "must have at least 1 file");
+      }
       return FileList(path + ".checkpoint.files", report.checkpoint().files());
     case v1::AttemptReport::kNotice:
       return Message(path + ".notice.message", report.notice().message());
     case v1::AttemptReport::kSucceeded:
-      return FileList(path + ".succeeded.files", report.succeeded().files());
+      return Succeeded(path + ".succeeded", report.succeeded());
     case v1::AttemptReport::kFailed:
       if (!v1::Failed::FailureClass_IsValid(report.failed().failure_class()) ||
           report.failed().failure_class() == v1::Failed::FAILURE_CLASS_UNSPECIFIED) {

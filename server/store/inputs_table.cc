@@ -123,17 +123,21 @@ absl::StatusOr<std::vector<std::string>> ListCheckingModels(const Snapshot& snap
 }
 
 absl::Status PutCheck(Transaction& transaction, std::string_view key, const CheckRecord& record) {
-  Statement put =
-      transaction.database().Prepare("INSERT OR REPLACE INTO checks VALUES (?, ?, ?, ?)");
-  return put.Bind(key, record.ok, record.report_json, record.message).Run();
+  Statement put = transaction.database().Prepare(
+      "INSERT OR REPLACE INTO checks (key, ok, report_json, message, estimated_memory_bytes) "
+      "VALUES (?, ?, ?, ?, ?)");
+  return put.Bind(key, record.ok, record.report_json, record.message, record.estimated_memory_bytes)
+      .Run();
 }
 
 absl::StatusOr<std::optional<CheckRecord>> FindCheck(const Snapshot& snapshot,
                                                      std::string_view key) {
-  Statement query =
-      snapshot.database().Prepare("SELECT ok, report_json, message FROM checks WHERE key = ?");
+  Statement query = snapshot.database().Prepare(
+      "SELECT ok, report_json, message, estimated_memory_bytes FROM checks WHERE key = ?");
   query.Bind(key);
-  if (query.Next()) return CheckRecord{query.Int(0) != 0, query.Text(1), query.Text(2)};
+  if (query.Next()) {
+    return CheckRecord{query.Int(0) != 0, query.Text(1), query.Text(2), query.Int(3)};
+  }
   ATTUNE_RETURN_IF_ERROR(query.status());
   return std::nullopt;
 }

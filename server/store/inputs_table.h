@@ -41,7 +41,8 @@ absl::StatusOr<std::vector<std::string>> ListCheckingModels(const Snapshot& snap
 struct CheckRecord {
   bool ok = false;
   std::string report_json;
-  std::string message;  // when not ok: the first problems in words
+  std::string message;                 // when not ok: the first problems in words
+  int64_t estimated_memory_bytes = 0;  // of the trainer at its peak; 0: not known
 };
 absl::Status PutCheck(Transaction& transaction, std::string_view key, const CheckRecord& record);
 absl::StatusOr<std::optional<CheckRecord>> FindCheck(const Snapshot& snapshot,

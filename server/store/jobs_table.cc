@@ -18,7 +18,7 @@ using google::protobuf::util::TimeUtil;
 // What a JobRecord is read from, in this order.
 constexpr char kColumns[] =
     "job, progress, number, request_id, request_digest, check_key, fence, attempt, infra_ends, "
-    "stalled_ends, threads, run_seconds, reason_before_silence";
+    "stalled_ends, threads, run_seconds, reason_before_silence, micro_batch_divisor";
 
 bool ReadRecord(Statement& row, JobRecord& record) {
   if (!row.Parse(0, record.job)) return false;
@@ -34,6 +34,7 @@ bool ReadRecord(Statement& row, JobRecord& record) {
   record.threads = row.As<int>(10);
   record.run_seconds = row.Real(11);
   record.reason_before_silence = row.As<v1::Job::StateReason>(12);
+  record.micro_batch_divisor = row.As<int>(13);
   return true;
 }
 
@@ -96,12 +97,12 @@ absl::Status InsertJob(Transaction& transaction, JobRecord& record) {
   Statement insert = transaction.database().Prepare(
       "INSERT INTO jobs (id, state, reason, priority, not_before_ms, request_id, request_digest, "
       "check_key, fence, attempt, infra_ends, stalled_ends, threads, run_seconds, "
-      "reason_before_silence, create_ms, job, progress) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "reason_before_silence, micro_batch_divisor, create_ms, job, progress) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(record.id(), job.state(), job.reason(), job.priority(), NotBeforeMs(job),
               NullIfEmpty(record.request_id), record.request_digest, record.check_key, record.fence,
               record.attempt, record.infra_ends, record.stalled_ends, record.threads,
-              record.run_seconds, record.reason_before_silence,
+              record.run_seconds, record.reason_before_silence, record.micro_batch_divisor,
               TimeUtil::TimestampToMilliseconds(job.create_time()), WithoutProgress(job),
               ProgressOf(job));
   ATTUNE_RETURN_IF_ERROR(insert.Run());
@@ -115,11 +116,12 @@ absl::Status PutJob(Transaction& transaction, const JobRecord& record) {
   Statement update = transaction.database().Prepare(
       "UPDATE jobs SET state = ?, reason = ?, priority = ?, not_before_ms = ?, check_key = ?, "
       "fence = ?, attempt = ?, infra_ends = ?, stalled_ends = ?, threads = ?, "
-      "run_seconds = ?, reason_before_silence = ?, job = ?, progress = ? WHERE id = ?");
+      "run_seconds = ?, reason_before_silence = ?, micro_batch_divisor = ?, job = ?, "
+      "progress = ? WHERE id = ?");
   update.Bind(job.state(), job.reason(), job.priority(), NotBeforeMs(job), record.check_key,
               record.fence, record.attempt, record.infra_ends, record.stalled_ends, record.threads,
-              record.run_seconds, record.reason_before_silence, WithoutProgress(job),
-              ProgressOf(job), record.id());
+              record.run_seconds, record.reason_before_silence, record.micro_batch_divisor,
+              WithoutProgress(job), ProgressOf(job), record.id());
   ATTUNE_RETURN_IF_ERROR(update.Run());
   if (transaction.database().changed_rows() == 0) return absl::NotFoundError("no such job");
   transaction.Touch(TopicKind::kJob, record.id());

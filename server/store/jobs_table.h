@@ -19,16 +19,17 @@ struct JobRecord {
   // Everything that the API shows but queue, which only the scheduler knows. The columns that are
   // queried (id, state, reason, priority, create time) are kept equal to it by PutJob.
   v1::Job job;
-  int64_t number = 0;          // submit order; given by InsertJob
-  std::string request_id;      // empty: none
-  std::string request_digest;  // canonical digest of the create request
-  std::string check_key;       // what the VALIDATING report depends on (inputs_table.h)
-  int64_t fence = 0;           // current one; 0: none (never granted, or retired)
-  int64_t attempt = 0;         // newest attempt's number; 0: none
-  int infra_ends = 0;          // since the start, without PREEMPTED and DRAINED
-  int stalled_ends = 0;        // INFRA ends in a row without a new committed step
-  int threads = 0;             // fixed at the first grant
-  double run_seconds = 0;      // of ended attempts
+  int64_t number = 0;           // submit order; given by InsertJob
+  std::string request_id;       // empty: none
+  std::string request_digest;   // canonical digest of the create request
+  std::string check_key;        // what the VALIDATING report depends on (inputs_table.h)
+  int64_t fence = 0;            // current one; 0: none (never granted, or retired)
+  int64_t attempt = 0;          // newest attempt's number; 0: none
+  int infra_ends = 0;           // since the start, without PREEMPTED and DRAINED
+  int stalled_ends = 0;         // INFRA ends in a row without a new committed step
+  int threads = 0;              // fixed at the first grant
+  double run_seconds = 0;       // of ended attempts
+  int micro_batch_divisor = 1;  // of batch_size, after an end for want of memory
   v1::Job::StateReason reason_before_silence = v1::Job::STATE_REASON_UNSPECIFIED;
 
   std::string id() const { return job.name().substr(5); }  // after "jobs/"

@@ -96,6 +96,13 @@ CREATE TABLE workers (
   WITHOUT ROWID;
 CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL) WITHOUT ROWID;
 )sql",
+    // A batch that did not fit into memory is divided, and what a job needs is estimated. Checks of
+    // before know no estimate: they are made anew.
+    R"sql(
+ALTER TABLE jobs ADD COLUMN micro_batch_divisor INTEGER NOT NULL DEFAULT 1;
+DELETE FROM checks;
+ALTER TABLE checks ADD COLUMN estimated_memory_bytes INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 }  // namespace

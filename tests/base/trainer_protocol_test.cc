@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/errors.h"
 #include "nlohmann/json.hpp"
@@ -46,7 +47,14 @@ void ExpectCommand(const TrainerCommand& command, const Json& expected) {
 }
 
 DatasetSpec Dataset(const std::string& path) {
-  return {.path = path, .format = "csv", .text_columns = {"title", "body"}, .label_column = "y"};
+  return {.path = path,
+          .format = "csv",
+          .text_columns = {"title", "body"},
+          .label_column = "y",
+          .label_kind = "multi",
+          .label_separator = ";",
+          .label_names = {{"0", "bad"}, {"1", "good"}},
+          .sha256 = kDigest};
 }
 
 // Every member differs from its default and from its neighbours.
@@ -55,9 +63,13 @@ TrainerSpec FullSpec() {
   spec.job = "jobs/x";
   spec.attempt = 7;
   spec.fence = int64_t{1} << 60;
+  spec.work = "evaluate";
   spec.work_dir = "/w";
   spec.base_model_dir = "/b";
   spec.base_model_name = "models/m";
+  spec.compare_model_dir = "/c";
+  spec.cache_dir = "/cache";
+  spec.base_model_sha256 = std::string(64, 'b');
   spec.task = "t";
   spec.labels = {"bad", "good \xe2\x9c\x93"};
   spec.train = Dataset("/train");
@@ -65,6 +77,10 @@ TrainerSpec FullSpec() {
   spec.eval_fraction = 0.125;
   spec.test = Dataset("/test");
   spec.method = "lora";
+  spec.lora = {
+      .rank = 5, .alpha = 6, .dropout = 0.25, .target_modules = {"key", "dense"}, .rslora = true};
+  spec.top_layers = 9;
+  spec.class_weighting = "balanced";
   spec.hyperparameters = {.epochs = 1.5,
                           .batch_size = 2,
                           .gradient_accumulation_steps = 4,
@@ -79,9 +95,13 @@ TrainerSpec FullSpec() {
                           .max_grad_norm = 0.5,
                           .dropout = -1,
                           .max_length = 128,
+                          .label_smoothing = 0.2,
+                          .parameter_groups = {{"classifier", 0.75}, {"encoder", 0.5}},
                           .seed = std::numeric_limits<uint64_t>::max()};
   spec.eval_every_steps = 21;
   spec.best_metric = "macro_f1";
+  spec.early_stopping_patience = 24;
+  spec.early_stopping_min_delta = 0.375;
   spec.checkpoint_interval_seconds = 60.5;
   spec.checkpoint_every_steps = 22;
   spec.max_steps = 23;
@@ -91,26 +111,44 @@ TrainerSpec FullSpec() {
   return spec;
 }
 
-constexpr char kFullSpec[] = R"({
-  "job": "jobs/x", "attempt": 7, "fence": 1152921504606846976, "work_dir": "/w",
-  "base_model_dir": "/b", "base_model_name": "models/m", "task": "t",
-  "labels": ["bad", "good ✓"],
-  "train": {"path": "/train", "format": "csv", "text_columns": ["title", "body"],
-            "label_column": "y"},
-  "eval": {"path": "/eval", "format": "csv", "text_columns": ["title", "body"],
-           "label_column": "y"},
-  "eval_fraction": 0.125,
-  "test": {"path": "/test", "format": "csv", "text_columns": ["title", "body"],
-           "label_column": "y"},
-  "method": "lora",
+Json FullDataset(const std::string& path) {
+  Json json = Json::parse(R"({
+    "format": "csv", "text_columns": ["title", "body"], "label_column": "y",
+    "label_kind": "multi", "label_separator": ";", "label_names": {"0": "bad", "1": "good"}})");
+  json["path"] = path;
+  json["sha256"] = kDigest;
+  return json;
+}
+
+constexpr char kFullSpecButDatasets[] = R"({
+  "job": "jobs/x", "attempt": 7, "fence": 1152921504606846976, "work": "evaluate",
+  "work_dir": "/w", "base_model_dir": "/b", "base_model_name": "models/m",
+  "compare_model_dir": "/c", "cache_dir": "/cache",
+  "base_model_sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+  "task": "t", "labels": ["bad", "good ✓"], "eval_fraction": 0.125, "method": "lora",
+  "lora": {"rank": 5, "alpha": 6.0, "dropout": 0.25, "target_modules": ["key", "dense"],
+           "rslora": true},
+  "top_layers": 9, "class_weighting": "balanced",
   "hyperparameters": {
     "epochs": 1.5, "batch_size": 2, "gradient_accumulation_steps": 4, "learning_rate": 3e-5,
     "schedule": "cosine", "warmup_ratio": 0.06, "warmup_steps": 11, "weight_decay": 0.01,
     "adam_beta1": 0.8, "adam_beta2": 0.95, "adam_epsilon": 1e-6, "max_grad_norm": 0.5,
-    "dropout": -1.0, "max_length": 128, "seed": 18446744073709551615},
-  "eval_every_steps": 21, "best_metric": "macro_f1", "checkpoint_interval_seconds": 60.5,
+    "dropout": -1.0, "max_length": 128, "label_smoothing": 0.2,
+    "parameter_groups": [{"prefix": "classifier", "learning_rate": 0.75},
+                         {"prefix": "encoder", "learning_rate": 0.5}],
+    "seed": 18446744073709551615},
+  "eval_every_steps": 21, "best_metric": "macro_f1", "early_stopping_patience": 24,
+  "early_stopping_min_delta": 0.375, "checkpoint_interval_seconds": 60.5,
   "checkpoint_every_steps": 22, "max_steps": 23, "threads": 3, "device": "cuda:1",
   "resume_dir": "/r"})";
+
+Json FullSpecJson() {
+  Json json = Json::parse(kFullSpecButDatasets);
+  for (const char* name : {"train", "eval", "test"}) {
+    json[name] = FullDataset(absl::StrCat("/", name));
+  }
+  return json;
+}
 
 constexpr char kSmallSpecFile[] = R"({
   "work_dir": "/w",
@@ -133,7 +171,7 @@ absl::Status EventStatus(std::string_view json) {
 
 TEST(TrainerCommands, GoThroughJsonUnchanged) {
   ExpectCommand(RunCommand{FullSpec()},
-                {{"type", "run"}, {"attempt", 7}, {"spec", Json::parse(kFullSpec)}});
+                {{"type", "run"}, {"attempt", 7}, {"spec", FullSpecJson()}});
   ExpectCommand(StopCommand{7, "pause"}, {{"type", "stop"}, {"attempt", 7}, {"cause", "pause"}});
   ExpectCommand(CheckpointCommand{7}, {{"type", "checkpoint"}, {"attempt", 7}});
 }
@@ -149,7 +187,7 @@ TEST(TrainerCommands, LeaveOutAbsentDatasets) {
 }
 
 TEST(TrainerCommands, RefuseAnAttemptThatIsNotTheSpecs) {
-  const Json json = {{"type", "run"}, {"attempt", 8}, {"spec", Json::parse(kFullSpec)}};
+  const Json json = {{"type", "run"}, {"attempt", 8}, {"spec", FullSpecJson()}};
   const absl::Status status = ParseTrainerCommand(json.dump()).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(FieldsOf(status), ElementsAre("spec.attempt"));
@@ -216,9 +254,22 @@ TEST(TrainerEvents, CheckpointAndSucceededGoThroughJsonUnchanged) {
               R"({"type": "checkpoint", "attempt": 7, "step": 20, "epoch": 2.0, "dir": "/w/c",
                   "manifest_sha256": "m", "best": true, "write_seconds": 0.5, "files":
                   [{"path": "sub/model.safetensors", "size_bytes": 12, "sha256": "DIGEST"}]})");
-  ExpectEvent(SucceededFrame{.step = 30, .model_dir = "/w/m", .files = files},
+  ExpectEvent(SucceededFrame{.step = 30,
+                             .model_dir = "/w/m",
+                             .files = files,
+                             .peak_memory_bytes = 31,
+                             .model_type = "bert",
+                             .architecture = "BertForSequenceClassification",
+                             .parameters = 32,
+                             .max_length = 33,
+                             .labels = {"bad", "good"},
+                             .export_checks = {{"merged", 8, 0.25}}},
               R"({"type": "succeeded", "attempt": 7, "step": 30, "model_dir": "/w/m", "files":
-                  [{"path": "sub/model.safetensors", "size_bytes": 12, "sha256": "DIGEST"}]})");
+                  [{"path": "sub/model.safetensors", "size_bytes": 12, "sha256": "DIGEST"}],
+                  "peak_memory_bytes": 31, "model_type": "bert",
+                  "architecture": "BertForSequenceClassification", "parameters": 32,
+                  "max_length": 33, "labels": ["bad", "good"],
+                  "export_checks": [{"format": "merged", "rows": 8, "max_difference": 0.25}]})");
 }
 
 TEST(TrainerEvents, NoticeFailedAndStoppedGoThroughJsonUnchanged) {
@@ -344,8 +395,8 @@ TEST(TrainerEvents, GarbageIsInvalidArgument) {
 }
 
 TEST(TrainerSpecFile, GoesThroughJsonUnchanged) {
-  EXPECT_EQ(Json::parse(ToJson(FullSpec())), Json::parse(kFullSpec));
-  const auto parsed = ParseTrainerSpec(kFullSpec);
+  EXPECT_EQ(Json::parse(ToJson(FullSpec())), FullSpecJson());
+  const auto parsed = ParseTrainerSpec(FullSpecJson().dump());
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(ToJson(*parsed), ToJson(FullSpec()));
 }
@@ -361,7 +412,7 @@ TEST(TrainerSpecFile, MayLeaveOutWhatHasADefault) {
 
 TEST(TrainerSpecFile, ListsAllThatIsMissing) {
   EXPECT_THAT(FieldsOf(ParseTrainerSpec("{}").status()),
-              ElementsAre("work_dir", "base_model_dir", "labels", "train"));
+              ElementsAre("work_dir", "base_model_dir", "labels"));
 }
 
 TEST(TrainerSpecFile, RefusesUnknownKeysByName) {

@@ -34,6 +34,18 @@ void FakeJobs::AddStream(ScriptedStream stream) {
   streams_.push_back(std::move(stream));
 }
 
+void FakeJobs::PutCheckpoint(const v1::Checkpoint& checkpoint) {
+  absl::MutexLock lock(&mutex_);
+  *checkpoints_.add_checkpoints() = checkpoint;
+}
+
+grpc::Status FakeJobs::ListCheckpoints(grpc::ServerContext*, const v1::ListCheckpointsRequest*,
+                                       v1::ListCheckpointsResponse* response) {
+  absl::MutexLock lock(&mutex_);
+  *response = checkpoints_;
+  return grpc::Status::OK;
+}
+
 std::vector<v1::WatchJobRequest> FakeJobs::watches() const {
   absl::MutexLock lock(&mutex_);
   return watches_;
@@ -64,6 +76,11 @@ void FakeJobs::set_created_state(v1::Job::State state) {
   created_state_ = state;
 }
 
+void FakeJobs::set_preview(const v1::Job& preview) {
+  absl::MutexLock lock(&mutex_);
+  preview_ = preview;
+}
+
 bool FakeJobs::LosesReply() { return lost_replies_ > 0 && lost_replies_-- > 0; }
 
 grpc::Status FakeJobs::CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request,
@@ -76,6 +93,7 @@ grpc::Status FakeJobs::CreateJob(grpc::ServerContext* context, const v1::CreateJ
       token == metadata.end() ? "" : std::string(token->second.data(), token->second.size()));
   if (request->validate_only()) {
     *job = request->job();
+    job->MergeFrom(preview_);
     return grpc::Status::OK;
   }
   std::string& name = by_request_id_[request->request_id()];
@@ -273,8 +291,14 @@ grpc::Status FakeDatasets::CreateDataset(grpc::ServerContext*,
     stored.set_name(absl::StrCat("datasets/", request->dataset_id()));
     stored.set_state(v1::Dataset::CHECKING);
   }
+  last_created_ = stored;
   *dataset = stored;
   return grpc::Status::OK;
+}
+
+v1::Dataset FakeDatasets::last_created() const {
+  absl::MutexLock lock(&mutex_);
+  return last_created_;
 }
 
 grpc::Status FakeDatasets::GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,

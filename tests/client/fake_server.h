@@ -37,6 +37,7 @@ class FakeJobs final : public v1::JobService::Service {
   // A GetJob of `name` moves it along: each call answers the next of `states`, the last one stays.
   void PutStates(const std::string& name, std::vector<v1::Job> states);
   void AddStream(ScriptedStream stream);
+  void PutCheckpoint(const v1::Checkpoint& checkpoint);  // of every job
   std::vector<v1::WatchJobRequest> watches() const;
   std::vector<v1::CreateJobRequest> creates() const;
   std::vector<std::string> tokens() const;  // "authorization" of every CreateJob
@@ -44,6 +45,7 @@ class FakeJobs final : public v1::JobService::Service {
   // The next so many calls of CreateJob and GetJob do their work, then say UNAVAILABLE.
   void LoseReplies(int count);
   void set_created_state(v1::Job::State state);
+  void set_preview(const v1::Job& preview);  // what validate_only adds to the job
 
   grpc::Status CreateJob(grpc::ServerContext* context, const v1::CreateJobRequest* request,
                          v1::Job* job) override;
@@ -53,6 +55,8 @@ class FakeJobs final : public v1::JobService::Service {
                         v1::ListJobsResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
                          v1::Job* job) override;
+  grpc::Status ListCheckpoints(grpc::ServerContext*, const v1::ListCheckpointsRequest* request,
+                               v1::ListCheckpointsResponse* response) override;
   grpc::Status WatchJob(grpc::ServerContext*, const v1::WatchJobRequest* request,
                         grpc::ServerWriter<v1::WatchJobResponse>* writer) override;
 
@@ -66,7 +70,9 @@ class FakeJobs final : public v1::JobService::Service {
   std::vector<v1::WatchJobRequest> watches_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::CreateJobRequest> creates_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> tokens_ ABSL_GUARDED_BY(mutex_);
+  v1::ListCheckpointsResponse checkpoints_ ABSL_GUARDED_BY(mutex_);
   int lost_replies_ ABSL_GUARDED_BY(mutex_) = 0;
+  v1::Job preview_ ABSL_GUARDED_BY(mutex_);
   v1::Job::State created_state_ ABSL_GUARDED_BY(mutex_) = v1::Job::QUEUED;
 };
 
@@ -107,6 +113,7 @@ class FakeDatasets final : public v1::DatasetService::Service {
   void Put(const v1::Dataset& dataset);
   // What the check of a created dataset ends with.
   void set_verdict(const v1::Dataset& verdict);
+  v1::Dataset last_created() const;
 
   grpc::Status CreateDataset(grpc::ServerContext*, const v1::CreateDatasetRequest* request,
                              v1::Dataset* dataset) override;
@@ -117,6 +124,7 @@ class FakeDatasets final : public v1::DatasetService::Service {
   mutable absl::Mutex mutex_;
   std::map<std::string, v1::Dataset> datasets_ ABSL_GUARDED_BY(mutex_);
   v1::Dataset verdict_ ABSL_GUARDED_BY(mutex_);
+  v1::Dataset last_created_ ABSL_GUARDED_BY(mutex_);
 };
 
 class FakeModels final : public v1::ModelService::Service {

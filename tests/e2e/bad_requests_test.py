@@ -102,8 +102,17 @@ class BadJobs(EndToEndTest):
     def test_an_empty_request_is_told_every_missing_field_at_once(self):
         with self.refused("INVALID_ARGUMENT", "INVALID_FIELD") as caught:
             self.create(v1.CreateJobRequest())
-        self.assertEqual(sorted(caught[0].violations),
-                         [TUNE + "base_model", TUNE + "task", TUNE + "train_dataset"])
+        self.assertEqual(sorted(caught[0].violations), ["job.spec.work"])
+        empty = {
+            "fine_tune": [TUNE + "base_model", TUNE + "task", TUNE + "train_dataset"],
+            "evaluate": ["job.spec.evaluate.dataset", "job.spec.evaluate.model"],
+            "predict": ["job.spec.predict.dataset", "job.spec.predict.model"]}
+        for work, fields in empty.items():
+            request = v1.CreateJobRequest()
+            getattr(request.job.spec, work).SetInParent()
+            with self.subTest(work), self.refused("INVALID_ARGUMENT", "INVALID_FIELD") as caught:
+                self.create(request)
+            self.assertEqual(sorted(caught[0].violations), fields, work)
 
     def test_several_violations_come_together(self):
         request = self.job_request("Bad", priority=5000, eval_fraction=2)

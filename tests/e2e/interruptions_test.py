@@ -84,6 +84,27 @@ class Interruptions(EndToEndTest):
         for metrics in self.client.metrics(JOB):
             self.assertEqual(metrics.attempt, 1 if metrics.step <= second.start_step else 2)
 
+    def test_a_checkpoint_rots_on_the_servers_disk(self):
+        watcher = self.submit()
+        self.at_half_way()
+        [trainer] = self.server.trainers()
+        trainer.kill()
+        self.wait_state(self.client, JOB, "QUEUED")  # until its backoff is over
+        kept = self.client.jobs.ListCheckpoints(
+            v1.ListCheckpointsRequest(name=JOB)).checkpoints
+        before, newest = [c.step for c in kept][-2:]
+        [weights] = [f for f in kept[-1].files if f.path == "weights.safetensors"]
+        self.server.flip_a_byte_of_blob(weights.sha256)
+
+        events = self.ends_as_undisturbed(watcher, attempts=3, redone_from=before)
+        [damage] = [e.checkpoint_damage for e in events if e.HasField("checkpoint_damage")]
+        self.assertEqual((damage.step, damage.fallback_step), (newest, before))
+        self.assertIn("weights.safetensors", damage.message)
+        starts = [attempt.start_step for attempt in self.client.attempts(JOB)]
+        self.assertEqual(starts, [0, newest, before])
+        damaged = self.server.data / "blobs" / "damaged" / weights.sha256
+        self.assertTrue(damaged.exists(), "the damaged file is kept to be looked into")
+
     # ---- the job ----
 
     def job_file_for(self, server):
@@ -116,14 +137,17 @@ class Interruptions(EndToEndTest):
 
     # ---- how it must end ----
 
-    def ends_as_undisturbed(self, watcher, attempts):
+    def ends_as_undisturbed(self, watcher, attempts, redone_from=None):
+        """redone_from: the one checkpoint after this step is made a second time."""
         events = watcher.join()
         self.assert_every_event_once(events, self.client, JOB)
         job = self.client.job(JOB)
         self.assertEqual(job.state, v1.Job.SUCCEEDED, job.failure)
         self.assertEqual(job.attempt_count, attempts)
         steps = [e.checkpoint.step for e in events if e.HasField("checkpoint")]
-        self.assertEqual(steps, sorted(set(steps)), "a checkpoint was registered twice")
+        once = sorted(set(steps))
+        again = once.index(redone_from) + 1 if redone_from else len(once)
+        self.assertEqual(steps, once[:again + 1] + once[again:], "a checkpoint was registered twice")
         self.assertEqual(self.digests(self.client, job), self.undisturbed())
         return events
 

@@ -71,7 +71,7 @@ class Spine(EndToEndTest):
         self.assertRegex(out, r"(?m)^ eval at step \d+: accuracy ")
         self.assertRegex(out, r"(?m)^jobs/spine SUCCEEDED in ")
         self.assertRegex(out, r"(?m)^  test accuracy \d\.\d+ on 60 rows never trained on"
-                              r" \(untuned \d\.\d+, majority 0\.50\), macro F1 \d\.\d+$")
+                              r" \(untuned \d\.\d+, majority 0\.50\), macro F1 \d\.\d+, AUC \d\.\d+$")
         self.assertIn(f"  model    {job.output_model}\n", out)
         self.assertNotIn("\r", out)
 

@@ -65,8 +65,6 @@ void CrashDisk::RestartIntact() {
 }
 
 void CrashDisk::Tear(Inode& inode, Rng& rng) {
-  const size_t shorter = std::min(inode.durable.size(), inode.now.size());
-  const size_t longer = std::max(inode.durable.size(), inode.now.size());
   std::string after = inode.durable;
   switch (rng.Below(3)) {
     case 0:
@@ -75,7 +73,9 @@ void CrashDisk::Tear(Inode& inode, Rng& rng) {
       after.resize(inode.now.size());
       break;
     default:
-      after.resize(shorter + rng.Below((longer - shorter) / kSector + 1) * kSector);
+      // A file grows piece by piece; cutting it is one step.
+      const size_t growth = inode.now.size() - std::min(inode.now.size(), inode.durable.size());
+      after.resize(after.size() + rng.Below(growth / kSector + 1) * kSector);
   }
   for (const size_t sector : inode.dirty) {
     const size_t start = sector * kSector;

@@ -3,9 +3,10 @@
 // (MemoryFileSystem) live on the same one, so that a crash hits both at the same instant.
 //
 // What survives a crash: of a file, what was synced, and of the rest each 512-byte sector or not,
-// as drawn; of names, all up to the last one that a synced folder needs, and of the rest a prefix
-// of the order in which they were made (a journalling file system). Files opened before the crash
-// fail afterwards. Thread-safe.
+// as drawn, and a shorter size or not (SQLite counts on it that a file is cut whole); of names, all
+// up to the last one that a synced folder needs, and of the rest a prefix of the order in which
+// they were made (a journalling file system). Files opened before the crash fail afterwards.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A BERT model of two layers and a vocabulary of a dozen words, for tests that need a whole folder.
+// Models of two layers and a vocabulary of a dozen words, for tests that need a whole folder.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "formats/weights/bert_tensors.h"
+#include "formats/weights/encoder_tensors.h"
 #include "formats/weights/hf_config.h"
 #include "formats/weights/safetensors.h"
 #include "gtest/gtest.h"
@@ -20,6 +20,15 @@ inline constexpr char kTinyConfig[] = R"({
   "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8,
   "max_position_embeddings": 16, "type_vocab_size": 2, "hidden_act": "gelu"
 })";
+inline constexpr char kTinyRoberta[] = R"({
+  "architectures": ["RobertaForMaskedLM"], "model_type": "roberta", "vocab_size": 12,
+  "hidden_size": 4, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8,
+  "max_position_embeddings": 18, "type_vocab_size": 1, "pad_token_id": 1, "layer_norm_eps": 1e-5
+})";
+inline constexpr char kTinyDistilBert[] = R"({
+  "architectures": ["DistilBertForMaskedLM"], "model_type": "distilbert", "vocab_size": 12,
+  "dim": 4, "n_layers": 2, "n_heads": 2, "hidden_dim": 8, "max_position_embeddings": 16
+})";
 inline constexpr char kTinyVocab[] =
     "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nbad\nmovie\n##s\nplay\n##ing\n.\n";
 
@@ -29,10 +38,11 @@ struct TinyTensor {
   std::vector<float> values;
 };
 
-inline std::vector<TinyTensor> TinyTensors() {
+// By their canonical names.
+inline std::vector<TinyTensor> TinyTensors(const char* config_json = kTinyConfig) {
   Problems problems;
   std::vector<TinyTensor> tensors;
-  for (const ExpectedTensor& tensor : BertTensors(ParseBertConfig(kTinyConfig, problems))) {
+  for (const ExpectedTensor& tensor : EncoderTensors(ParseEncoderConfig(config_json, problems))) {
     int64_t elements = 1;
     for (const int64_t size : tensor.shape) elements *= size;
     tensors.push_back({tensor.name, tensor.shape, std::vector<float>(elements, 0.25f)});

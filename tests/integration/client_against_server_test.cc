@@ -22,8 +22,8 @@ class ClientAgainstServer : public ::testing::Test {
  protected:
   ClientAgainstServer() : connection_(server_.Connect()) {}
 
-  // A job that waits, since there is no worker.
-  std::string CreateWaitingJob() {
+  // models/zero and datasets/reviews, perhaps still being checked.
+  void PublishInputs() {
     WriteZeroModel(server_.Path("zero"));
     InputPublisher publisher(*connection_, PosixFileSystem());
     EXPECT_TRUE(publisher.PublishModel(server_.Path("zero"), "zero").ok());
@@ -31,14 +31,35 @@ class ClientAgainstServer : public ::testing::Test {
     file.path = server_.WriteFile("reviews.csv", "text,label\ngood,yes\nbad,no\n");
     file.id = "reviews";
     EXPECT_TRUE(publisher.PublishDataset(file).ok());
+  }
+
+  static v1::CreateJobRequest TuneRequest() {
     v1::CreateJobRequest request;
     v1::FineTune& tune = *request.mutable_job()->mutable_spec()->mutable_fine_tune();
     tune.set_base_model("models/zero");
     tune.set_train_dataset("datasets/reviews");
     tune.mutable_text_classification();
+    return request;
+  }
+
+  // A job that waits, since there is no worker.
+  std::string CreateWaitingJob(const v1::CreateJobRequest& request = TuneRequest()) {
+    PublishInputs();
     const auto job = connection_->Call(&v1::JobService::Stub::CreateJob, request);
     EXPECT_TRUE(job.ok()) << job.status();
     return job.ok() ? job->name() : "";
+  }
+
+  // The job once its checks are done.
+  v1::Job Checked(const std::string& name) {
+    v1::GetJobRequest request;
+    request.set_name(name);
+    while (true) {
+      auto job = connection_->Call(&v1::JobService::Stub::GetJob, request);
+      EXPECT_TRUE(job.ok()) << job.status();
+      if (!job.ok() || job->state() != v1::Job::VALIDATING) return job.value_or(v1::Job());
+      std::this_thread::yield();
+    }
   }
 
   LocalFile Described(std::string_view name, std::string_view data) {
@@ -170,6 +191,30 @@ TEST_F(ClientAgainstServer, TheSameInputTwiceIsOneAndAnotherUnderItsIdIsRefused)
   EXPECT_TRUE(again->already_there);
   server_.WriteFile("reviews.csv", "text,label\ngood,no\nbad,yes\n");
   EXPECT_EQ(publisher.PublishDataset(file).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+// The base is still being checked when the job is made: what hangs on it is filled in later.
+TEST_F(ClientAgainstServer, AJobIsCompletedAndItsMemoryEstimatedBeforeItWaits) {
+  v1::CreateJobRequest request = TuneRequest();
+  request.mutable_job()->mutable_spec()->mutable_fine_tune()->mutable_lora();
+  const v1::Job job = Checked(CreateWaitingJob(request));
+  ASSERT_EQ(job.state(), v1::Job::QUEUED) << job.reason_message();
+  const v1::FineTune& tune = job.spec().fine_tune();
+  EXPECT_THAT(tune.lora().target_modules(), ::testing::ElementsAre("query", "value"));
+  EXPECT_DOUBLE_EQ(tune.hyperparameters().learning_rate(), 5e-4);
+  EXPECT_GT(job.memory().estimated_bytes(), 0);
+}
+
+TEST_F(ClientAgainstServer, AJobThatDoesNotFitItsInputsIsRefusedByTheField) {
+  PublishInputs();
+  ASSERT_TRUE(InputPublisher(*connection_, PosixFileSystem()).AwaitModel("models/zero").ok());
+  v1::CreateJobRequest request;
+  request.mutable_job()->mutable_spec()->mutable_evaluate()->set_model("models/zero");
+  request.mutable_job()->mutable_spec()->mutable_evaluate()->set_dataset("datasets/reviews");
+  const auto job = connection_->Call(&v1::JobService::Stub::CreateJob, request);
+  EXPECT_EQ(job.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(job.status().message()),
+              ::testing::HasSubstr("job.spec.evaluate.model: models/zero has no classifier"));
 }
 
 }  // namespace

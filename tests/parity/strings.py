@@ -3,7 +3,8 @@
 import random
 
 SPECIALS = ["[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]", "[unused0]", "[ SEP ]", "[sep]", "[[SEP]]",
-            "[SEP", "SEP]", "##ing", "##", "#", "<s>", "</s>"]
+            "[SEP", "SEP]", "##ing", "##", "#", "<s>", "</s>", "<mask>", "<pad>", "<unk>", "<mask", " <mask> "]
+CONTRACTIONS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'LL", "'r", "'l", "'", "''s", " 't", "\u2019s"]
 SPACES = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2007\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
 MARKS = "\u0300\u0301\u0307\u0308\u0323\u0327\u0328\u0334\u0338\u0345\u035c\u0653\u0654\u093c\u0e38\u0f71\u302a\u3099\u1d165"
 EMOJI = ["😀", "👍🏽", "👨‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪🇫🇷", "1️⃣", "©️", "❤️‍🔥", "🤷🏿‍♀️"]
@@ -28,7 +29,7 @@ def _mixed(rng, real):
     """Pieces of everything, with and without space between them."""
     out = []
     for _ in range(rng.randint(1, 25)):
-        kind = rng.randrange(9)
+        kind = rng.randrange(10)
         if kind == 0:
             out.append(rng.choice(SPECIALS))
         elif kind == 1:
@@ -41,6 +42,8 @@ def _mixed(rng, real):
             out.append(rng.choice(rng.choice(real).split() or [""]))
         elif kind == 5:
             out.append(chr(rng.randrange(0xA0)))
+        elif kind == 6:
+            out.append(rng.choice(CONTRACTIONS))
         else:
             out.append(rng.choice(WORDS))
         out.append(rng.choice(SPACES) if rng.random() < 0.4 else " " if rng.random() < 0.5 else "")
@@ -50,6 +53,8 @@ def _mixed(rng, real):
 def _edges():
     yield from ("", " ", "\x00", "\ufffd", "a\x00b", "\u0301", "e\u0301", "\u0301e", "İ", "ǰ", "ﬃ", "\ufeffa")
     yield from SPECIALS
+    yield from CONTRACTIONS
+    yield from (f"it{c}{d}" for c in CONTRACTIONS for d in ("", " ", "x", "1", "!"))
     yield from (" ".join(SPECIALS), "".join(SPECIALS), "[SEP]" * 600)
     for n in (99, 100, 101, 200):  # around max_input_chars_per_word
         yield from ("a" * n, "é" * n, "\U0001d518" * n, "e\u0301" * n, "[" * n, "中" * n)
@@ -58,6 +63,8 @@ def _edges():
     yield "x" * 200_000
     for c in SPACES:
         yield f"a{c}b{c}{c}c{c}"
+        yield f"{c}a {c}{c} 1{c} {c}!  {c}<mask>{c} b"
+        yield c * 1000
 
 
 def strings(real=(), seed=7, random_count=9000):

@@ -24,6 +24,13 @@ VARIANTS = {
     "chinese kept together": {"do_lower_case": True, "tokenize_chinese_chars": False},
     "accents kept": {"do_lower_case": True, "strip_accents": False},
     "cased, accents stripped": {"do_lower_case": False, "strip_accents": True},
+    "tokens with flags": {
+        "do_lower_case": True,
+        "mask_token": {"__type": "AddedToken", "content": "[MASK]", "lstrip": True, "rstrip": False,
+                       "normalized": True, "single_word": False},
+        "added_tokens_decoder": {
+            "102": {"content": "[SEP]", "lstrip": False, "rstrip": True, "normalized": False,
+                    "single_word": False, "special": True}}},
 }
 
 

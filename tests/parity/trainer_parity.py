@@ -4,7 +4,7 @@
 
     ATTUNE_BIN_DIR=build/bin python tests/parity/trainer_parity.py
 
-Two bases: a small random BERT made here, and all-MiniLM-L6-v2 where the set-up has put it
+Bases: small random models of each family made here, and all-MiniLM-L6-v2 where the set-up has put it
 (ATTUNE_CACHE, default ~/.cache/attune). Fails where a peer cannot be imported.
 """
 import csv
@@ -17,6 +17,7 @@ import tempfile
 import unittest
 
 import numpy
+import tokenizers
 import torch
 import transformers
 from sklearn import metrics as sklearn_metrics
@@ -54,43 +55,81 @@ def dataset(path):
     return {"path": path, "format": "csv", "text_columns": ["text"], "label_column": "label"}
 
 
-def make_tiny_base(folder, with_head):
-    """A random two-layer BERT with its vocabulary, saved as transformers saves it."""
-    torch.manual_seed(7)
+def save_wordpiece(folder):
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + WORDS + list("abcdefghijklmnopqrstuvwxyz.")
-    os.makedirs(folder)
     with open(os.path.join(folder, "vocab.txt"), "w", encoding="utf-8") as f:
         f.write("\n".join(vocabulary) + "\n")
     transformers.BertTokenizerFast(os.path.join(folder, "vocab.txt")).save_pretrained(folder)
-    config = transformers.BertConfig(
-        vocab_size=len(vocabulary), hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
-        intermediate_size=256, max_position_embeddings=64, initializer_range=0.2,
-        id2label=dict(enumerate(LABELS)), label2id={l: i for i, l in enumerate(LABELS)})
-    kind = transformers.BertForSequenceClassification if with_head else transformers.BertModel
-    kind(config).save_pretrained(folder)
+    return len(vocabulary)
 
 
-def load(folder):
-    model = transformers.BertForSequenceClassification.from_pretrained(
-        folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, classifier_dropout=0.0,
-        dtype=torch.float32)
+def save_byte_level_bpe(folder):
+    bpe = tokenizers.ByteLevelBPETokenizer()
+    bpe.train_from_iterator([text for text, _ in synthetic_rows(50, 9)], vocab_size=320, show_progress=False,
+                            special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    bpe.save_model(folder)
+    fast = transformers.RobertaTokenizerFast.from_pretrained(folder)
+    fast.save_pretrained(folder)
+    return len(fast)
+
+
+def make_tiny_base(folder, with_head, family="bert"):
+    """A random two-layer model with its tokenizer, saved as transformers saves it."""
+    torch.manual_seed(7)
+    os.makedirs(folder)
+    labels = {"id2label": dict(enumerate(LABELS)), "label2id": {l: i for i, l in enumerate(LABELS)},
+              "initializer_range": 0.2, "max_position_embeddings": 64}
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 256}
+    if family == "bert":
+        config = transformers.BertConfig(vocab_size=save_wordpiece(folder), **sizes, **labels)
+    elif family == "roberta":
+        config = transformers.RobertaConfig(vocab_size=save_byte_level_bpe(folder), type_vocab_size=1, **sizes,
+                                            **labels)
+    else:
+        config = transformers.DistilBertConfig(vocab_size=save_wordpiece(folder), dim=64, n_layers=2, n_heads=4,
+                                               hidden_dim=256, **labels)
+    kind = transformers.AutoModelForSequenceClassification if with_head else transformers.AutoModel
+    model = kind.from_config(config)
+    with torch.no_grad():  # transformers starts them at 0 and 1, which would hide a mistake in them
+        for name, p in model.named_parameters():
+            if name.endswith("bias") or "LayerNorm" in name or "layer_norm" in name:
+                p.add_(0.1 * torch.randn_like(p))
+    model.save_pretrained(folder)
+
+
+QUIET = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": 0.0}
+QUIET_DISTILBERT = {"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0}
+
+
+def load(folder, **more):
+    """The folder's classifier without dropout, and its tokenizer."""
+    family = transformers.AutoConfig.from_pretrained(folder).model_type
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, dtype=torch.float32, **(QUIET_DISTILBERT if family == "distilbert" else QUIET), **more)
     return model.eval(), transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def longest(model):
+    config = model.config
+    return config.max_position_embeddings - (config.pad_token_id + 1 if config.model_type == "roberta" else 0)
 
 
 def peer_logits(folder, texts):
     model, tokenizer = load(folder)
     with torch.no_grad():
-        return [model(**tokenizer(t, truncation=True, max_length=model.config.max_position_embeddings,
+        return [model(**tokenizer(*([t] if isinstance(t, str) else t), truncation=True, max_length=longest(model),
                                   return_tensors="pt")).logits[0].numpy() for t in texts]
 
 
-def our_logits(folder, texts):
-    lines = "".join(json.dumps({"text": t}) + "\n" for t in texts)
-    done = subprocess.run([BIN, "--logits", folder], input=lines, text=True, capture_output=True, check=True)
+def our_logits(folder, texts, *more):
+    request = lambda t: {"text": t} if isinstance(t, str) else {"texts": t}
+    lines = "".join(json.dumps(request(t)) + "\n" for t in texts)
+    done = subprocess.run([BIN, "--logits", folder, *more], input=lines, text=True, capture_output=True, check=True)
     return [numpy.array(json.loads(line)["logits"]) for line in done.stdout.splitlines()]
 
 
-def run_trainer(spec, folder):
+def run_trainer(spec, folder, log=True):
+    """Runs a job alone: its events, and the lines of its metrics.jsonl where it writes one."""
     path = os.path.join(folder, "spec.json")
     os.makedirs(spec["work_dir"], exist_ok=True)
     with open(path, "w", encoding="utf-8") as f:
@@ -99,12 +138,52 @@ def run_trainer(spec, folder):
     events = [json.loads(line) for line in done.stdout.splitlines()]
     if done.returncode != 0:
         raise AssertionError(f"attune-trainer ended with {done.returncode}: {events[-1:]} {done.stderr}")
+    if not log:
+        return events, []
     with open(os.path.join(spec["work_dir"], "metrics.jsonl"), encoding="utf-8") as f:
         return events, [json.loads(line) for line in f]
 
 
+def optimizer_of(model, rate):
+    """AdamW over what is trained, without decay of biases and norms."""
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    quiet = lambda name: name.endswith("bias") or "LayerNorm" in name or "layer_norm" in name
+    return torch.optim.AdamW([{"params": [p for n, p in named if not quiet(n)], "weight_decay": 0.01},
+                              {"params": [p for n, p in named if quiet(n)], "weight_decay": 0.0}], lr=rate)
+
+
+def follow(case, model, tokenizer, steps, optimizer=None):
+    """Trains `model` on the very batches of our log lines `steps`, and compares loss, gradient norm and rate."""
+    optimizer = optimizer or optimizer_of(model, case.rate)
+    model.train()
+    schedule = transformers.get_linear_schedule_with_warmup(optimizer, 5, case.steps)
+    for _ in range(steps[0]["step"] - 1):
+        schedule.step()
+    for ours in steps:
+        rows = [case.rows_train[i] for i in ours["samples"]]
+        loss = 0.0
+        for at in range(0, len(rows), case.batch):
+            part = rows[at:at + case.batch]
+            inputs = tokenizer([t for t, _ in part], padding=True, truncation=True, max_length=longest(model),
+                               return_tensors="pt")
+            labels = torch.tensor([case.labels.index(label) for _, label in part])
+            share = model(**inputs, labels=labels).loss * len(part) / len(rows)
+            share.backward()
+            loss += share.item()
+        norm = torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0).item()
+        rate = schedule.get_last_lr()[0]
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        where = f"step {ours['step']}"
+        case.assertAlmostEqual(ours["learning_rate"], rate, delta=1e-12, msg=where)
+        case.assertLessEqual(abs(ours["loss"] - loss), 1e-5 * max(1.0, loss), msg=where)
+        case.assertLessEqual(abs(ours["grad_norm"] - norm), 1e-4 * norm, msg=where)
+
+
 class Bars(unittest.TestCase):
     """The comparisons, once for each base; subclasses say which."""
+    architecture = "BertForSequenceClassification"
 
     @classmethod
     def setUpClass(cls):
@@ -139,36 +218,9 @@ class Bars(unittest.TestCase):
 
     def test_loss_and_gradient_norm_of_every_step_agree(self):
         model, tokenizer = load(self.start)
-        model.train()
-        quiet = {"bias", "LayerNorm.weight"}
-        groups = [{"params": [p for n, p in model.named_parameters() if not any(q in n for q in quiet)],
-                   "weight_decay": 0.01},
-                  {"params": [p for n, p in model.named_parameters() if any(q in n for q in quiet)],
-                   "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.rate)
-        schedule = transformers.get_linear_schedule_with_warmup(optimizer, 5, self.steps)
         steps = [line for line in self.log if line["type"] == "step"]
         self.assertEqual(len(steps), self.steps)
-        for ours in steps:
-            rows = [self.rows_train[i] for i in ours["samples"]]
-            loss = 0.0
-            for at in range(0, len(rows), self.batch):
-                part = rows[at:at + self.batch]
-                inputs = tokenizer([t for t, _ in part], padding=True, truncation=True,
-                                   max_length=model.config.max_position_embeddings, return_tensors="pt")
-                labels = torch.tensor([self.labels.index(label) for _, label in part])
-                share = model(**inputs, labels=labels).loss * len(part) / len(rows)
-                share.backward()
-                loss += share.item()
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).item()
-            rate = schedule.get_last_lr()[0]
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            where = f"step {ours['step']}"
-            self.assertAlmostEqual(ours["learning_rate"], rate, delta=1e-12, msg=where)
-            self.assertLessEqual(abs(ours["loss"] - loss), 1e-5 * max(1.0, loss), msg=where)
-            self.assertLessEqual(abs(ours["grad_norm"] - norm), 1e-4 * norm, msg=where)
+        follow(self, model, tokenizer, steps)
 
     def test_metrics_equal_scikit_learn(self):
         texts = [text for text, _ in self.rows_test]
@@ -198,18 +250,19 @@ class Bars(unittest.TestCase):
         for ours, theirs in zip(our_logits(self.model, texts), peer_logits(self.model, texts)):
             self.assertLessEqual(numpy.abs(ours - theirs).max(), 1e-4)
         config = transformers.AutoConfig.from_pretrained(self.model)
-        self.assertEqual(config.architectures, ["BertForSequenceClassification"])
+        self.assertEqual(config.architectures, [self.architecture])
         self.assertEqual([config.id2label[i] for i in range(len(self.labels))], self.labels)
 
 
-class TinyBert(Bars):
+class Tiny(Bars):
+    """A small random base; the family is a class attribute."""
     rate, steps, batch, accumulation = 1e-3, 50, 4, 2
     labels = LABELS
 
     @classmethod
     def prepare(cls):
         cls.base = os.path.join(cls.folder, "base")
-        make_tiny_base(cls.base, with_head=False)
+        make_tiny_base(cls.base, False, cls.family)
         cls.rows_train, cls.rows_test = synthetic_rows(101, 1), synthetic_rows(80, 2)
         cls.train, cls.test = os.path.join(cls.folder, "train.csv"), os.path.join(cls.folder, "test.csv")
         write_csv(cls.train, cls.rows_train)
@@ -217,15 +270,33 @@ class TinyBert(Bars):
 
     def test_a_folder_with_a_head_keeps_it(self):
         base = os.path.join(self.folder, "with_head")
-        make_tiny_base(base, with_head=True)
+        make_tiny_base(base, True, self.family)
         texts = [text for text, _ in self.rows_test]
         for ours, theirs in zip(our_logits(base, texts), peer_logits(base, texts)):
+            self.assertLessEqual(numpy.abs(ours - theirs).max(), 1e-4)
+
+    def test_logits_of_pairs_agree(self):
+        texts = [text for text, _ in self.rows_test]
+        pairs = list(zip(texts[::2], texts[1::2]))
+        for ours, theirs in zip(our_logits(self.model, pairs), peer_logits(self.model, pairs)):
             self.assertLessEqual(numpy.abs(ours - theirs).max(), 1e-4)
 
     def test_loss_falls(self):
         losses = [line["loss"] for line in self.log if line["type"] == "step"]
         self.assertLess(sum(losses[-5:]) / 5, 0.9 * sum(losses[:5]) / 5)
         self.assertTrue(all(math.isfinite(x) for x in losses))
+
+
+class TinyBert(Tiny):
+    family = "bert"
+
+
+class TinyRoberta(Tiny):
+    family, architecture = "roberta", "RobertaForSequenceClassification"
+
+
+class TinyDistilBert(Tiny):
+    family, architecture = "distilbert", "DistilBertForSequenceClassification"
 
 
 class MiniLm(Bars):
@@ -246,7 +317,7 @@ class MiniLm(Bars):
 
 
 def load_tests(loader, _tests, _pattern):
-    suite = unittest.TestSuite(loader.loadTestsFromTestCase(TinyBert))
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(c) for c in (TinyBert, TinyRoberta, TinyDistilBert))
     if os.path.isdir(MINILM) and os.path.isdir(REVIEWS):
         suite.addTests(loader.loadTestsFromTestCase(MiniLm))
     return suite

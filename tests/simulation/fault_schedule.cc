@@ -7,7 +7,7 @@ namespace attune {
 
 FaultSchedule::FaultSchedule(SimLoop& loop, Rng& rng, SimNetwork& network, SimServer& server,
                              std::vector<std::unique_ptr<SimWorker>>& workers, History& history,
-                             bool disks_fill_up)
+                             const ExtraFaults& extra)
     : lane_(loop.NewExecutor("faults")),
       rng_(rng),
       network_(network),
@@ -17,10 +17,11 @@ FaultSchedule::FaultSchedule(SimLoop& loop, Rng& rng, SimNetwork& network, SimSe
   for (int kind = 0; kind < static_cast<int>(Fault::kCount); ++kind) {
     if (rng_.Below(2) == 0) kinds_.push_back(static_cast<Fault>(kind));
   }
-  if (disks_fill_up) {
+  if (extra.disks_fill_up) {
     kinds_.insert(kinds_.end(), 3, Fault::kServerDiskFull);
     kinds_.insert(kinds_.end(), 3, Fault::kWorkerDiskFull);
   }
+  if (extra.blobs_rot) kinds_.insert(kinds_.end(), 8, Fault::kCheckpointRots);
 }
 
 void FaultSchedule::Start(absl::Duration until) {
@@ -59,6 +60,7 @@ void FaultSchedule::Strike(Fault fault) {
     return network_.CutSession(fault == Fault::kSessionSilent);
   }
   if (fault == Fault::kServerDiskFull) return FillUp(server_.disk());
+  if (fault == Fault::kCheckpointRots) return server_.DamageACheckpoint();
   if (fault <= Fault::kServerPause) return StrikeServer(fault);
   StrikeWorker(fault, *workers_[rng_.Below(workers_.size())]);
 }

@@ -29,15 +29,22 @@ enum class Fault {
   kWorkerPause,
   kTrainerKill,
   kCount,
-  kServerDiskFull = kCount,  // only where asked for
+  // Only where asked for.
+  kServerDiskFull = kCount,
   kWorkerDiskFull,
+  kCheckpointRots,
+};
+
+struct ExtraFaults {
+  bool disks_fill_up = false;
+  bool blobs_rot = false;
 };
 
 class FaultSchedule {
  public:
   FaultSchedule(SimLoop& loop, Rng& rng, SimNetwork& network, SimServer& server,
                 std::vector<std::unique_ptr<SimWorker>>& workers, History& history,
-                bool disks_fill_up);
+                const ExtraFaults& extra);
 
   void Start(absl::Duration until);  // faults of the drawn kinds, until then (SinceBoot)
   void StartServer();                // unless it runs

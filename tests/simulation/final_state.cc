@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/simulation/final_state.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/errors.h"
@@ -71,17 +73,19 @@ FinalState ReadFinalState(SimServer& server) {
   return state;
 }
 
-std::vector<std::string> BrokenCheckpoints(SimServer& server) {
+std::vector<std::string> BrokenCheckpoints(SimServer& server, const History& history) {
   std::vector<std::string> broken;
   for (const auto& [name, job] : ReadJobs(server.store())) {
     if (job.record.job.committed_step() == 0) continue;
-    if (job.checkpoints.empty() ||
-        job.checkpoints.back().checkpoint.step() != job.record.job.committed_step()) {
+    const auto newest = std::find_if(job.checkpoints.rbegin(), job.checkpoints.rend(),
+                                     [](const CheckpointRecord& row) { return !row.bad; });
+    if (newest == job.checkpoints.rend() ||
+        newest->checkpoint.step() != job.record.job.committed_step()) {
       broken.push_back(absl::StrCat("I11 ", name, " has no checkpoint of its committed step"));
       continue;
     }
-    for (const v1::FileRef& file : job.checkpoints.back().checkpoint.files()) {
-      if (IsSound(server, file)) continue;
+    for (const v1::FileRef& file : newest->checkpoint.files()) {
+      if (IsSound(server, file) || history.damaged_blobs.contains(file.sha256())) continue;
       broken.push_back(absl::StrCat("I11 ", name, ": ", file.path(), " of its newest checkpoint ",
                                     "is not what was registered"));
     }

@@ -18,7 +18,8 @@ std::map<std::string, FinalState::Job> ReadJobs(const Store& store);
 // Jobs, models and blobs; what only the workers know is the caller's to add.
 FinalState ReadFinalState(SimServer& server);
 
-// "I11 …" for each job whose newest checkpoint is absent or does not verify.
-std::vector<std::string> BrokenCheckpoints(SimServer& server);
+// "I11 …" for each job whose newest sound checkpoint is absent or does not verify, but for damage
+// that the history tells of and nobody could have noticed.
+std::vector<std::string> BrokenCheckpoints(SimServer& server, const History& history);
 
 }  // namespace attune

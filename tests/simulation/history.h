@@ -51,6 +51,8 @@ struct History {
   };
   std::vector<TrainerStart> trainer_starts;
 
+  std::set<std::string> damaged_blobs;  // digests; the disk changed their bytes
+
   // Answers that no fault explains, and promises found broken while it ran ("I11 …").
   std::vector<std::string> broken;
 };

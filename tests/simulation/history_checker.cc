@@ -157,6 +157,7 @@ void Checker::CheckCheckpoints(const std::string& name, const FinalState::Job& j
   for (const CheckpointRecord& row : job.checkpoints) {
     for (const v1::FileRef& file : row.checkpoint.files()) {
       if (row.bad || state_.sound_blobs.contains(file.sha256())) continue;
+      if (history_.damaged_blobs.contains(file.sha256())) continue;
       Add("I11 ", name, ": ", file.path(), " of step ", row.checkpoint.step(), " does not verify");
     }
   }
@@ -190,7 +191,13 @@ void Checker::CheckFailure(const JobPlan& plan, const Job& job) {
 
 void Checker::CheckModel(const JobPlan& plan, const FinalState::Job& job) {
   const Job& row = job.record.job;
-  if (plan.outcome != JobPlan::Outcome::kTrains) Add("I6 ", row.name(), ": cannot have succeeded");
+  const bool outgrows = plan.outcome == JobPlan::Outcome::kOutgrowsMemory;
+  if (plan.outcome != JobPlan::Outcome::kTrains && !outgrows) {
+    Add("I6 ", row.name(), ": cannot have succeeded");
+  }
+  if (job.record.micro_batch_divisor != (outgrows ? 2 : 1)) {
+    Add("R9 ", row.name(), ": its micro-batch was divided by ", job.record.micro_batch_divisor);
+  }
   const auto model = state_.models.find(row.output_model());
   if (model == state_.models.end()) {
     return Add("I20 ", row.name(), ": its model is not there");

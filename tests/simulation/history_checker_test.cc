@@ -104,6 +104,16 @@ class HistoryCheckerTest : public ::testing::Test {
 
 TEST_F(HistoryCheckerTest, FindsNothingInAGoodRun) { EXPECT_THAT(Check(), IsEmpty()); }
 
+TEST_F(HistoryCheckerTest, SeesAFallBackToACheckpointThatNeverWas) {
+  v1::JobEvent event;
+  event.mutable_checkpoint_damage()->set_step(2);
+  event.mutable_checkpoint_damage()->set_fallback_step(1);
+  job().events.pop_back();
+  AddEvent(2, std::move(event));
+  AddState(2, Job::SUCCEEDED);
+  EXPECT_THAT(Check(), Contains(StartsWith("I8 ")));
+}
+
 TEST_F(HistoryCheckerTest, SeesALostSubmit) {
   state_.jobs.clear();
   EXPECT_THAT(Check(), Contains(StartsWith("I1 ")));

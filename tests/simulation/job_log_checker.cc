@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "tests/simulation/history_checker.h"
@@ -67,12 +68,14 @@ class LogReader {
   void OnState(const v1::JobEvent& event);
   void OnGrant(const v1::JobEvent& event);
   void OnEffect(const v1::JobEvent& event);
+  void OnDamage(const v1::JobEvent& event);
   void CheckEnd();
   void CheckBudget();
 
   const FinalState::Job& job_;
   int state_ = Job::STATE_UNSPECIFIED, reason_ = Job::STATE_REASON_UNSPECIFIED;
   int64_t attempt_ = 0, committed_ = 0, committed_by_ = 0;
+  std::set<int64_t> registered_;  // steps of checkpoints that were never found damaged
   int ends_ = 0, backoffs_ = 0;
   absl::Duration not_before_ = -absl::InfiniteDuration();
   std::vector<std::string> violations_;
@@ -101,7 +104,9 @@ void LogReader::OnState(const v1::JobEvent& event) {
                             " while ", attempt_, " holds the job"));
   }
   if (reason == Job::BACKOFF) {
-    const double seconds = std::min(5 * std::pow(2, backoffs_++), 600.0) * 0.8;
+    // A smaller micro-batch is tried soon, however often the worker was to blame before.
+    const bool shrunk = absl::StrContains(event.state().message(), "once more with batch_size");
+    const double seconds = shrunk ? 4 : std::min(5 * std::pow(2, backoffs_++), 600.0) * 0.8;
     not_before_ = TimeOf(event) + absl::Seconds(seconds);
   } else if (next != Job::RUNNING) {
     not_before_ = -absl::InfiniteDuration();  // a pause in between ends the backoff
@@ -136,13 +141,35 @@ void LogReader::OnEffect(const v1::JobEvent& event) {
     Add("I12", absl::StrCat("event ", event.sequence(), " is an effect of attempt ",
                             event.attempt(), " while ", attempt_, " holds the job"));
   }
+  if (event.has_checkpoint_damage()) return OnDamage(event);
   if (!event.has_checkpoint()) return;
   if (event.checkpoint().step() <= committed_) {
     Add("I8", absl::StrCat("the committed step goes from ", committed_, " to ",
                            event.checkpoint().step()));
   }
   committed_ = event.checkpoint().step();
+  registered_.insert(committed_);
   committed_by_ = attempt_;
+}
+
+// The one way for a committed step to fall: to that of the checkpoint before it.
+void LogReader::OnDamage(const v1::JobEvent& event) {
+  const v1::CheckpointDamage& damage = event.checkpoint_damage();
+  if (damage.step() != committed_) {
+    Add("I8", absl::StrCat("step ", damage.step(), " is given up while step ", committed_,
+                           " is committed"));
+  }
+  if (!registered_.contains(damage.fallback_step()) && damage.fallback_step() != 0) {
+    Add("I8", absl::StrCat("it falls back to step ", damage.fallback_step(),
+                           ", of which there never was a checkpoint"));
+  }
+  if (damage.fallback_step() >= damage.step()) {
+    Add("I8", absl::StrCat("it falls back from step ", damage.step(), " to step ",
+                           damage.fallback_step()));
+  }
+  registered_.erase(damage.step());
+  committed_ = damage.fallback_step();
+  committed_by_ = attempt_ - 1;  // the count of ends without progress begins anew with this one
 }
 
 void LogReader::CheckEnd() {

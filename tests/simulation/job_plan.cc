@@ -8,6 +8,7 @@ namespace {
 
 constexpr double kFailingWeightDecay = 0.5;
 constexpr int64_t kBadMaxLength = 13;
+constexpr int64_t kTooLargeBatch = 12;
 
 uint64_t Mix(uint64_t value) {
   value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -26,6 +27,7 @@ JobPlan DrawJobPlan(Rng& rng) {
   const uint64_t outcome = rng.Below(12);
   if (outcome == 0) plan.outcome = JobPlan::Outcome::kBadData;
   if (outcome == 1) plan.outcome = JobPlan::Outcome::kFailsUser;
+  if (outcome == 2) plan.outcome = JobPlan::Outcome::kOutgrowsMemory;
   const uint64_t wish = rng.Below(10);
   if (wish < 2) plan.wish = JobPlan::Wish::kCancel;
   if (wish >= 2 && wish < 5) plan.wish = JobPlan::Wish::kPauseAndResume;
@@ -46,6 +48,7 @@ v1::CreateJobRequest RequestOf(const JobPlan& plan) {
   h.set_seed(plan.seed);
   h.set_max_steps(plan.steps);
   if (plan.outcome == JobPlan::Outcome::kFailsUser) h.set_weight_decay(kFailingWeightDecay);
+  if (plan.outcome == JobPlan::Outcome::kOutgrowsMemory) h.set_batch_size(kTooLargeBatch);
   tune.mutable_checkpoints()->set_every_steps(plan.checkpoint_every);
   return request;
 }
@@ -55,6 +58,8 @@ bool ChecksOut(const v1::FineTune& tune) {
 }
 
 bool TrainerFails(double weight_decay) { return weight_decay == kFailingWeightDecay; }
+
+bool OutgrowsMemory(int64_t batch_size) { return batch_size == kTooLargeBatch; }
 
 uint64_t FirstTrainingState(uint64_t seed) { return Mix(seed + 1); }
 

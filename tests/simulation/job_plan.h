@@ -14,8 +14,9 @@ namespace attune {
 struct JobPlan {
   enum class Outcome {
     kTrains,
-    kBadData,    // its check fails
-    kFailsUser,  // the trainer says so, half way
+    kBadData,         // its check fails
+    kFailsUser,       // the trainer says so, half way
+    kOutgrowsMemory,  // trains, but only with half of its micro-batch
   };
   enum class Wish { kNone, kCancel, kPauseAndResume };
 
@@ -30,9 +31,11 @@ struct JobPlan {
 JobPlan DrawJobPlan(Rng& rng);
 v1::CreateJobRequest RequestOf(const JobPlan& plan);
 
-// Whether the check of this job passes, and whether its trainer fails: as RequestOf encodes them.
+// Whether the check of this job passes, and whether its trainer fails or runs out of memory: as
+// RequestOf encodes them.
 bool ChecksOut(const v1::FineTune& tune);
 bool TrainerFails(double weight_decay);
+bool OutgrowsMemory(int64_t batch_size);
 
 // The state of training: each step follows from the one before, so that a step that is lost, redone
 // from the wrong state or done twice changes everything after it.

@@ -66,7 +66,8 @@ absl::Status SimServer::StartProcess() {
       process_->applied[attempt.fence] = attempt.next_index;
     }
   }
-  for (std::string& problem : BrokenCheckpoints(*this)) history_.broken.push_back(problem);
+  for (std::string& problem : BrokenCheckpoints(*this, history_))
+    history_.broken.push_back(problem);
   ATTUNE_RETURN_IF_ERROR(process_->sessions->Start());
   process_->checks->Start();
   return process_->scheduler->Start();
@@ -141,6 +142,24 @@ void SimServer::OnFatal() {
   hardware_.Post([this, process = process_.get()] {
     if (process_.get() == process) PowerOff();
   });
+}
+
+void SimServer::DamageACheckpoint() {
+  if (!up()) return;
+  std::vector<v1::FileRef> files;
+  for (const auto& [name, job] : ReadJobs(*process_->store)) {
+    if (job.record.job.state() >= v1::Job::SUCCEEDED) continue;
+    for (const CheckpointRecord& row : job.checkpoints) {
+      files.insert(files.end(), row.checkpoint.files().begin(), row.checkpoint.files().end());
+    }
+  }
+  if (files.empty()) return;
+  const v1::FileRef& file = files[rng_.Below(files.size())];
+  const auto offset = static_cast<int64_t>(rng_.Below(static_cast<uint64_t>(file.size_bytes())));
+  trace_.Line("rot in ", file.path(), " ", file.sha256().substr(0, 8));
+  // One that was set aside already is not there.
+  (void)disk_.Damage(process_->blobs->PathOf(file.sha256()), offset, 1);
+  history_.damaged_blobs.insert(file.sha256());
 }
 
 void SimServer::Pause() {

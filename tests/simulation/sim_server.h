@@ -45,6 +45,8 @@ class SimServer {
   void PowerOff();  // the disk keeps what was synced, and what it likes of the rest
   // The disk fails after so many more operations; the power goes a little later.
   void FailDiskAfter(int64_t operations);
+  // A byte of some checkpoint's file changes, and nobody is told.
+  void DamageACheckpoint();
   void Pause();
   void Resume();
   bool up() const { return process_ != nullptr; }

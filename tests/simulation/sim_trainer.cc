@@ -107,6 +107,10 @@ void SimTrainer::Step() {
     Say(FailedFrame{"USER", "NON_FINITE_LOSS", "the loss is nan", step_});
     return ExitLater(1);
   }
+  if (OutgrowsMemory(spec_.hyperparameters.batch_size) && step_ >= spec_.max_steps / 2) {
+    Say(FailedFrame{"RESOURCE", "OUT_OF_MEMORY", "the batch does not fit", step_});
+    return ExitLater(1);
+  }
   if (step_ < spec_.max_steps) {
     state_ = NextTrainingState(state_, ++step_);
     Say(MetricsFrame{.step = step_, .loss = LossOf(state_), .samples = step_, .tokens = step_});

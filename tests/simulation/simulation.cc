@@ -31,7 +31,8 @@ class Simulation {
         trace_(loop_.clock()),
         network_(loop_, rng_),
         server_(loop_, rng_, trace_, history_, options.blob_disk_lies),
-        faults_(loop_, rng_, network_, server_, workers_, history_, options.disks_fill_up) {}
+        faults_(loop_, rng_, network_, server_, workers_, history_,
+                {.disks_fill_up = options.disks_fill_up, .blobs_rot = options.blobs_rot}) {}
 
   SimulationResult Run();
 
@@ -87,7 +88,7 @@ FinalState Simulation::End() {
   for (const auto& worker : workers_) {
     for (std::string& left : worker->Leftovers()) state.leftovers.push_back(std::move(left));
   }
-  for (std::string& broken : BrokenCheckpoints(server_)) {
+  for (std::string& broken : BrokenCheckpoints(server_, history_)) {
     history_.broken.push_back(std::move(broken));
   }
   return state;
@@ -107,6 +108,9 @@ SimulationResult Simulation::Run() {
     result.failed += job.record.job.state() == v1::Job::FAILED ? 1 : 0;
     result.cancelled += job.record.job.state() == v1::Job::CANCELLED ? 1 : 0;
     result.attempts += static_cast<int>(job.attempts.size());
+    for (const v1::JobEvent& event : job.events) {
+      result.fallbacks += event.has_checkpoint_damage() ? 1 : 0;
+    }
   }
   return result;
 }

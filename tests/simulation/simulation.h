@@ -20,6 +20,7 @@ struct SimulationOptions {
   // The disk under the server's blobs forgets to sync: a bug that the checker must see.
   bool blob_disk_lies = false;
   bool disks_fill_up = false;  // now and then, for a while
+  bool blobs_rot = false;      // files of checkpoints change on the server's disk
 };
 
 struct SimulationResult {
@@ -28,6 +29,7 @@ struct SimulationResult {
   std::string trace_tail;
   // That the run was one: jobs by final state, attempts, server starts.
   int succeeded = 0, failed = 0, cancelled = 0, attempts = 0;
+  int fallbacks = 0;  // to the checkpoint before a damaged one
 };
 
 SimulationResult RunSimulation(const SimulationOptions& options);

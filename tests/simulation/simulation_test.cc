@@ -65,6 +65,23 @@ TEST_F(SimulationTest, FullDisksBreakNoPromise) {
   }
 }
 
+// Whatever rots is found when it is read, the job goes on from what is left, and ends as if nothing
+// had been.
+TEST_F(SimulationTest, RottenCheckpointsBreakNoPromise) {
+  const auto first = static_cast<uint64_t>(FromEnvironment("ATTUNE_SIM_FIRST_SEED", 1));
+  const auto count = static_cast<uint64_t>(FromEnvironment("ATTUNE_SIM_SEEDS", 30));
+  int fallbacks = 0;
+  for (uint64_t seed = first; seed < first + count && !HasFailure(); ++seed) {
+    SimulationOptions options;
+    options.seed = seed;
+    options.blobs_rot = true;
+    const SimulationResult result = RunSimulation(options);
+    EXPECT_TRUE(result.violations.empty()) << Report(seed, result);
+    fallbacks += result.fallbacks;
+  }
+  EXPECT_GT(fallbacks, 0);
+}
+
 // Seeds that found a bug when they were new, each with what it was.
 TEST_F(SimulationTest, SeedsThatFoundBugsStayGood) {
   for (const uint64_t seed : {

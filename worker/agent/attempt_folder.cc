@@ -19,6 +19,10 @@ std::string AttemptFolder::All(const std::string& work_dir) {
   return JoinPath(work_dir, "attempts");
 }
 
+std::string AttemptFolder::Features(const std::string& work_dir) {
+  return JoinPath(work_dir, "features");
+}
+
 std::string AttemptFolder::outgoing_step(int64_t step) const {
   return absl::StrCat(outgoing(), "/", step);
 }

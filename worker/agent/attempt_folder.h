@@ -5,10 +5,11 @@
 //     outbox             reports not yet acknowledged (event_outbox.h)
 //     trainer.identity   the trainer process, to be found dead by a later agent
 //     trainer.log        its stderr, capped
-//     base/ data/ resume/  inputs, hard links into the blob cache
+//     base/ compare/ data/ resume/  inputs, hard links into the blob cache
 //     trainer/           what the trainer writes
 //     outgoing/{step}/   links to the files of a checkpoint on its way; {step}.json is its frame
 //   cache/               blobs by digest (blob_cache.h)
+//   features/            what trainers computed of frozen layers, for later attempts and jobs
 //
 // Pure names; nothing here touches the disk.
 #pragma once
@@ -23,13 +24,15 @@ class AttemptFolder {
  public:
   explicit AttemptFolder(std::string root) : root_(std::move(root)) {}
   static AttemptFolder For(const std::string& work_dir, std::string_view job, int64_t fence);
-  static std::string All(const std::string& work_dir);  // their parent
+  static std::string All(const std::string& work_dir);       // their parent
+  static std::string Features(const std::string& work_dir);  // beside it, shared by all
 
   const std::string& root() const { return root_; }
   std::string outbox() const { return root_ + "/outbox"; }
   std::string identity() const { return root_ + "/trainer.identity"; }
   std::string log() const { return root_ + "/trainer.log"; }
   std::string base() const { return root_ + "/base"; }
+  std::string compare() const { return root_ + "/compare"; }
   std::string data(const std::string& role) const { return root_ + "/data/" + role; }
   std::string resume() const { return root_ + "/resume"; }
   std::string trainer() const { return root_ + "/trainer"; }

@@ -13,6 +13,15 @@ namespace {
 
 constexpr int kMaxBroken = 3;
 
+// The server keeps a blob that it found changed no longer, so the second try finds none.
+absl::Status MissingPart(const v1::FileRef& file, const absl::Status& status) {
+  return MakeError(absl::StatusCode::kNotFound, "CHECKPOINT_DAMAGED",
+                   absl::StrCat(file.path(),
+                                " of the checkpoint cannot be read back from the "
+                                "server: ",
+                                status.message()));
+}
+
 bool MayPass(absl::StatusCode code) {
   return code != absl::StatusCode::kNotFound && code != absl::StatusCode::kInvalidArgument;
 }
@@ -78,6 +87,9 @@ void InputFiles::OnFetched(const absl::Status& fetched) {
     broken_ = 0;
     ++position_;
     return lane_.Defer([this] { Next(); });
+  }
+  if (absl::IsNotFound(status) && current().of_checkpoint) {
+    return done_(MissingPart(current().file, status));
   }
   if (!MayPass(status.code())) return done_(status);
   if (status.code() == absl::StatusCode::kDataLoss && ++broken_ >= kMaxBroken) {

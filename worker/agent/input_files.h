@@ -22,13 +22,15 @@ namespace attune {
 struct InputFile {
   v1::FileRef file;
   std::string destination;
+  bool of_checkpoint = false;
 };
 
 class InputFiles {
  public:
   // io runs what may block on the disk for long (hashing). `done` comes once, on `executor`: OK;
-  // NOT_FOUND or INVALID_ARGUMENT when the server lacks a file or will not give it; DATA_LOSS when
-  // it arrived broken three times.
+  // NOT_FOUND or INVALID_ARGUMENT when the server lacks a file or will not give it, with reason
+  // CHECKPOINT_DAMAGED where it lacks one of a checkpoint; DATA_LOSS when it arrived broken three
+  // times.
   InputFiles(Executor& executor, Executor& io, FileSystem& files, Transport& transport, Rng& rng,
              BlobCache& cache, std::vector<InputFile> wanted,
              std::function<void(absl::Status)> done);

@@ -66,16 +66,24 @@ void LeaseRunner::OnInputs(const absl::Status& status) {
   if (trainer_ == Trainer::kDead) return;  // stopped meanwhile
   const absl::Status started = status.ok() ? StartTrainer() : status;
   if (started.ok()) return;
-  SetFinal(FailedReport(status.ok() ? v1::TRAINER_CRASHED : v1::IO_ERROR,
-                        absl::StrCat("the worker could not start the trainer: ", started.message()),
-                        step_));
+  if (ErrorReasonOf(status) == "CHECKPOINT_DAMAGED") {
+    SetFinal(FailedReport(v1::CHECKPOINT_DAMAGED, std::string(status.message()), step_));
+  } else {
+    SetFinal(FailedReport(
+        status.ok() ? v1::TRAINER_CRASHED : v1::IO_ERROR,
+        absl::StrCat("the worker could not start the trainer: ", started.message()), step_));
+  }
   MarkDead();
 }
 
 absl::Status LeaseRunner::StartTrainer() {
   ATTUNE_RETURN_IF_ERROR(parts_.files.MakeDirs(folder_.trainer()));
-  ATTUNE_ASSIGN_OR_RETURN(TrainerSpec spec,
-                          TrainerSpecOf(lease_, folder_, slot_.threads, options_.device));
+  if (!options_.feature_dir.empty()) {
+    ATTUNE_RETURN_IF_ERROR(parts_.files.MakeDirs(options_.feature_dir));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(
+      TrainerSpec spec,
+      TrainerSpecOf(lease_, folder_, {slot_.threads, options_.device, options_.feature_dir}));
   slot_.threads = spec.threads;
   slot_.working_dir = folder_.trainer();
   TrainerCallbacks callbacks{
@@ -137,15 +145,21 @@ void LeaseRunner::Relay(const NoticeFrame& frame) { Report(EncodeReport(frame));
 
 void LeaseRunner::Relay(const SucceededFrame& frame) {
   Report(EncodeReport(PhaseFrame{"UPLOADING"}));
-  model_upload_ = std::make_unique<FileUpload>(
+  output_upload_ = std::make_unique<FileUpload>(
       parts_.executor, parts_.transport, parts_.rng, frame.model_dir, frame.files,
-      lane_.Bind([this](const absl::Status& status) { OnModelUploaded(status); }));
+      lane_.Bind([this](const absl::Status& status) { OnOutputUploaded(status); }));
   SetFinal(EncodeReport(frame));
   KillAfter(options_.exit_grace);
 }
 
 void LeaseRunner::Relay(const FailedFrame& frame) {
-  SetFinal(EncodeReport(frame));
+  v1::AttemptReport report = EncodeReport(frame);
+  // Its files matched their hashes when they came: the damage is this worker's, not the server's,
+  // and the next attempt fetches them anew.
+  if (report.failed().reason() == v1::CHECKPOINT_DAMAGED) {
+    report.mutable_failed()->set_reason(v1::IO_ERROR);
+  }
+  SetFinal(std::move(report));
   KillAfter(options_.exit_grace);
 }
 
@@ -156,12 +170,13 @@ void LeaseRunner::Relay(const StoppedFrame& frame) {
   KillAfter(options_.exit_grace);
 }
 
-void LeaseRunner::OnModelUploaded(const absl::Status& status) {
-  if (!model_upload_) return;
-  model_upload_.reset();
+void LeaseRunner::OnOutputUploaded(const absl::Status& status) {
+  if (!output_upload_) return;
+  output_upload_.reset();
   if (!status.ok()) {
     SetFinal(FailedReport(
-        v1::IO_ERROR, absl::StrCat("the model could not be uploaded: ", status.message()), step_));
+        v1::IO_ERROR, absl::StrCat("what the job made could not be uploaded: ", status.message()),
+        step_));
   }
   Advance();
 }
@@ -185,8 +200,8 @@ void LeaseRunner::Stop(v1::StopCause cause) {
   // A cancelled job's model is nobody's any more; any other stop lets a finished one through.
   if (cause == v1::STOP_CAUSE_CANCEL) {
     checkpoints_.Clear();
-    if (model_upload_) {
-      model_upload_.reset();
+    if (output_upload_) {
+      output_upload_.reset();
       SetFinal(StoppedReport(cause, step_));
     }
   }
@@ -205,7 +220,7 @@ void LeaseRunner::Quit(Ending ending) {
   if (ending_ != Ending::kNone) return;
   ending_ = ending;
   inputs_.reset();
-  model_upload_.reset();
+  output_upload_.reset();
   checkpoints_.Clear();
   if (trainer_ == Trainer::kAlive) return KillAfter(absl::ZeroDuration());
   if (trainer_ == Trainer::kNone) return MarkDead();
@@ -272,7 +287,7 @@ void LeaseRunner::Report(v1::AttemptReport report) {
 void LeaseRunner::Advance() {
   if (trainer_ != Trainer::kDead || finished_) return;
   if (ending_ != Ending::kNone) return Finish(ending_);
-  if (!checkpoints_.idle() || model_upload_) return;
+  if (!checkpoints_.idle() || output_upload_) return;
   if (final_) {
     Report(*std::exchange(final_, std::nullopt));
     return;

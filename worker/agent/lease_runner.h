@@ -49,6 +49,7 @@ struct RunnerParts {
 
 struct RunnerOptions {
   std::string device = "cpu";
+  std::string feature_dir;  // where trainers keep what they may share; empty: nowhere
   absl::Duration cancel_grace = absl::Seconds(1);        // from a cancel to SIGKILL
   absl::Duration checkpoint_grace = absl::Seconds(120);  // from any other stop to SIGKILL
   absl::Duration exit_grace = absl::Seconds(10);         // from its last word to SIGKILL
@@ -99,7 +100,7 @@ class LeaseRunner {
   void Relay(const FailedFrame& frame);
   void Relay(const StoppedFrame& frame);
   void OnExit(const ExitStatus& exit);
-  void OnModelUploaded(const absl::Status& status);
+  void OnOutputUploaded(const absl::Status& status);
   void KillAfter(absl::Duration grace);
   void SetFinal(v1::AttemptReport report);
   v1::AttemptReport FinalAfterExit(const ExitStatus& exit) const;
@@ -123,8 +124,8 @@ class LeaseRunner {
 
   v1::Lease lease_;
   TrainerOptions slot_;
-  std::unique_ptr<InputFiles> inputs_;        // while fetching
-  std::unique_ptr<FileUpload> model_upload_;  // between its frame and its last blob
+  std::unique_ptr<InputFiles> inputs_;         // while fetching
+  std::unique_ptr<FileUpload> output_upload_;  // between its frame and its last blob
   std::unique_ptr<TrainerHandle> trainer_handle_;
   Trainer trainer_ = Trainer::kNone;
   Ending ending_ = Ending::kNone;

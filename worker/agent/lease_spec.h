@@ -18,9 +18,16 @@ namespace attune {
 absl::StatusOr<std::vector<InputFile>> InputsOf(const v1::Lease& lease,
                                                 const AttemptFolder& folder);
 
-// What to tell the trainer. `device` is "cpu" or "cuda". The job's spec is complete (the server
-// filled the defaults in); INVALID_ARGUMENT names what this worker does not know.
+// What the worker gives a trainer, whatever the job.
+struct TrainerHost {
+  int threads = 1;               // of the slot
+  std::string device = "cpu";    // or "cuda"
+  std::string feature_dir = "";  // TrainerSpec.cache_dir
+};
+
+// What to tell the trainer. The job's spec is complete (the server filled the defaults in);
+// INVALID_ARGUMENT names what this worker does not know.
 absl::StatusOr<TrainerSpec> TrainerSpecOf(const v1::Lease& lease, const AttemptFolder& folder,
-                                          int slot_threads, const std::string& device);
+                                          const TrainerHost& host);
 
 }  // namespace attune

@@ -25,6 +25,22 @@ v1::FileRef EncodeFile(const FileEntry& entry) {
   return file;
 }
 
+v1::ModelSummary EncodeModel(const SucceededFrame& frame) {
+  v1::ModelSummary model;
+  model.set_model_type(frame.model_type);
+  model.set_architecture(frame.architecture);
+  model.set_parameters(frame.parameters);
+  model.set_max_length(frame.max_length);
+  for (const std::string& label : frame.labels) model.add_labels(label);
+  for (const ExportCheckEntry& entry : frame.export_checks) {
+    v1::ExportCheck& check = *model.add_export_checks();
+    check.set_format(entry.format);
+    check.set_rows(entry.rows);
+    check.set_max_difference(entry.max_difference);
+  }
+  return model;
+}
+
 }  // namespace
 
 v1::AttemptReport EncodeReport(const StartedFrame& frame, double total_epochs) {
@@ -112,10 +128,11 @@ v1::AttemptReport EncodeReport(const NoticeFrame& frame) {
 
 v1::AttemptReport EncodeReport(const SucceededFrame& frame) {
   v1::AttemptReport report;
-  report.mutable_succeeded()->set_step(frame.step);
-  for (const FileEntry& entry : frame.files) {
-    *report.mutable_succeeded()->add_files() = EncodeFile(entry);
-  }
+  v1::Succeeded& succeeded = *report.mutable_succeeded();
+  succeeded.set_step(frame.step);
+  for (const FileEntry& entry : frame.files) *succeeded.add_files() = EncodeFile(entry);
+  succeeded.set_peak_memory_bytes(frame.peak_memory_bytes);
+  if (!frame.model_type.empty()) *succeeded.mutable_model() = EncodeModel(frame);
   return report;
 }
 

@@ -112,7 +112,8 @@ void ServerSession::OnRenewal(const v1::Renewal& renewal) {
   if (state_ != State::kOpen || found == sent_.end()) return;
   unanswered_ticks_ = 0;
   const bool was_live = live();
-  deadline_ = std::max(deadline_, found->second + ttl_ * (1 - options_.margin));
+  deadline_ = found->second + ttl_ * (1 - options_.margin);
+  // Answers to older ones, should they come yet, say nothing new.
   sent_.erase(sent_.begin(), std::next(found));
   acknowledged_ = true;
   callbacks_.on_acknowledged(renewal.heartbeat_sequence());

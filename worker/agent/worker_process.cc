@@ -74,6 +74,7 @@ AgentOptions MakeAgentOptions(const WorkerOptions& options, Offer offer, Rng& rn
   agent.work_dir = options.work_dir;
   agent.slots = std::move(offer.slots);
   agent.runner.device = offer.inventory.device_type();
+  agent.runner.feature_dir = AttemptFolder::Features(options.work_dir);
   agent.inventory = std::move(offer.inventory);
   if (options.local) agent.detach_limit = absl::InfiniteDuration();
   // Tests run everything faster by one factor; TTL and heartbeat come from the server.

@@ -10,10 +10,13 @@
 #include "base/errors.h"
 #include "c10/util/Exception.h"
 #include "worker/trainer/device/build_info.h"
+#include "worker/trainer/device/peak_memory.h"
 #include "worker/trainer/device/self_test.h"
 #include "worker/trainer/device/threads.h"
+#include "worker/trainer/loop/inference_loop.h"
 #include "worker/trainer/loop/stage_clock.h"
 #include "worker/trainer/loop/train_loop.h"
+#include "worker/trainer/spec_check.h"
 #include "worker/trainer/tasks/text_classification.h"
 
 namespace attune {
@@ -39,6 +42,24 @@ void WarnIfSlow(EventSink& events) {
   if (!warning.empty()) events.Emit(NoticeFrame{"WARNING", warning});
 }
 
+absl::StatusOr<TrainerEvent> FineTune(const LoopParts& parts) {
+  const absl::StatusOr<std::unique_ptr<TextClassification>> task = TextClassification::Load(parts);
+  if (parts.control.stopping()) return StoppedFrame{parts.control.StopCause(), 0};
+  ATTUNE_RETURN_IF_ERROR(task.status());
+  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<TrainLoop> loop, TrainLoop::Make(parts, **task));
+  return loop->Run();
+}
+
+absl::StatusOr<TrainerEvent> Infer(const LoopParts& parts) {
+  const auto open = [&](const std::string& model_dir,
+                        bool fresh_head) -> absl::StatusOr<std::unique_ptr<Task>> {
+    return TextClassification::LoadForInference(parts.spec, model_dir, fresh_head, parts.stages);
+  };
+  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<InferenceLoop> loop,
+                          InferenceLoop::Make(parts, open));
+  return loop->Run();
+}
+
 }  // namespace
 
 FailedFrame FailureOf(const absl::Status& status) {
@@ -61,31 +82,10 @@ FailedFrame FailureOf(const absl::Status& status) {
   return frame;
 }
 
-absl::Status CheckSpec(const TrainerSpec& spec) {
-  std::vector<FieldViolation> violations;
-  const auto check = [&](bool good, const char* field, std::string_view description) {
-    if (!good) violations.push_back({field, std::string(description)});
-  };
-  const HyperparameterSpec& h = spec.hyperparameters;
-  check(spec.task == "text_classification", "task", "must be text_classification");
-  check(spec.method == "full", "method", "must be full");
-  check(h.schedule == "linear", "hyperparameters.schedule", "must be linear");
-  check(spec.device == "cpu", "device", "must be cpu");
-  check(spec.labels.size() >= 2, "labels", "needs at least two");
-  check(spec.threads >= 1, "threads", "must be at least 1");
-  check(h.batch_size >= 1, "hyperparameters.batch_size", "must be at least 1");
-  check(h.gradient_accumulation_steps >= 1, "hyperparameters.gradient_accumulation_steps",
-        "must be at least 1");
-  check(h.epochs > 0 || spec.max_steps > 0, "hyperparameters.epochs", "must be above 0");
-  check(h.learning_rate > 0, "hyperparameters.learning_rate", "must be above 0");
-  check(h.dropout < 1, "hyperparameters.dropout", "must be below 1");
-  return violations.empty() ? absl::OkStatus() : InvalidFields(std::move(violations));
-}
-
 void AttemptRunner::Run(const TrainerSpec& spec, RunControl& control, EventSink& events) {
   absl::StatusOr<TrainerEvent> end = absl::UnknownError("");
   try {
-    end = Train(spec, control, events);
+    end = Work(spec, control, events);
   } catch (const c10::Error& error) {
     end = FromTorch(error);
   } catch (const std::bad_alloc&) {
@@ -96,25 +96,25 @@ void AttemptRunner::Run(const TrainerSpec& spec, RunControl& control, EventSink&
   events.Emit(end.ok() ? *std::move(end) : TrainerEvent(FailureOf(end.status())));
 }
 
-absl::StatusOr<TrainerEvent> AttemptRunner::Train(const TrainerSpec& spec, RunControl& control,
-                                                  EventSink& events) {
+absl::StatusOr<TrainerEvent> AttemptRunner::Work(const TrainerSpec& spec, RunControl& control,
+                                                 EventSink& events) {
   ATTUNE_RETURN_IF_ERROR(CheckSpec(spec));
   ATTUNE_RETURN_IF_ERROR(SetUpThreads(spec.threads));
   StageClock stages(background_.clock());
   WarnIfSlow(events);
-  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<TextClassification> task,
-                          TextClassification::Load(spec, stages));
-  if (control.stopping()) return StoppedFrame{control.StopCause(), 0};
-  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<TrainLoop> loop,
-                          TrainLoop::Make({.spec = spec,
-                                           .task = *task,
-                                           .events = events,
-                                           .control = control,
-                                           .files = files_,
-                                           .background = background_,
-                                           .stages = stages,
-                                           .build = CurrentBuild()}));
-  return loop->Run();
+  const LoopParts parts{.spec = spec,
+                        .events = events,
+                        .control = control,
+                        .files = files_,
+                        .background = background_,
+                        .stages = stages,
+                        .build = CurrentBuild(),
+                        .trainer_program = trainer_program_};
+  absl::StatusOr<TrainerEvent> end = spec.work == "fine_tune" ? FineTune(parts) : Infer(parts);
+  if (auto* succeeded = end.ok() ? std::get_if<SucceededFrame>(&*end) : nullptr) {
+    succeeded->peak_memory_bytes = PeakMemoryBytes();
+  }
+  return end;
 }
 
 }  // namespace attune

@@ -3,6 +3,9 @@
 // become events. Runs on the compute thread; may be used for one attempt after another.
 #pragma once
 
+#include <string>
+#include <utility>
+
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/file_system.h"
@@ -14,24 +17,24 @@ namespace attune {
 
 class AttemptRunner {
  public:
-  // `background` is serial. All are borrowed.
-  AttemptRunner(FileSystem& files, Executor& background) : files_(files), background_(background) {}
+  // `background` is serial. Both are borrowed. `trainer_program` is attune-trainer, which reads
+  // exports back; empty: they are not.
+  AttemptRunner(FileSystem& files, Executor& background, std::string trainer_program)
+      : files_(files), background_(background), trainer_program_(std::move(trainer_program)) {}
 
   // Emits StartedFrame … and one of SucceededFrame, FailedFrame, StoppedFrame last.
   void Run(const TrainerSpec& spec, RunControl& control, EventSink& events);
 
  private:
-  absl::StatusOr<TrainerEvent> Train(const TrainerSpec& spec, RunControl& control,
-                                     EventSink& events);
+  absl::StatusOr<TrainerEvent> Work(const TrainerSpec& spec, RunControl& control,
+                                    EventSink& events);
 
   FileSystem& files_;
   Executor& background_;
+  const std::string trainer_program_;
 };
 
 // The frame for a failure: its class by its code and reason (lifecycle rule R9).
 FailedFrame FailureOf(const absl::Status& status);
-
-// What this trainer cannot do in a spec: INVALID_ARGUMENT/INVALID_FIELD naming all of it.
-absl::Status CheckSpec(const TrainerSpec& spec);
 
 }  // namespace attune

@@ -22,12 +22,15 @@
 #include "worker/trainer/attempt_runner.h"
 #include "worker/trainer/device/build_info.h"
 #include "worker/trainer/device/threads.h"
-#include "worker/trainer/models/bert_classifier.h"
+#include "worker/trainer/methods/adapter_folder.h"
+#include "worker/trainer/models/text_classifier.h"
 
 namespace attune {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr const char* kThisProgram = "/proc/self/exe";
 
 int Complain(const absl::Status& status) {
   std::cerr << "attune-trainer: " << status.message() << "\n";
@@ -63,7 +66,7 @@ absl::Status EnsureEnvironment(int threads, char** argv) {
     setenv(name.c_str(), value.c_str(), 1);
   }
   if (complete) return absl::OkStatus();
-  execv("/proc/self/exe", argv);
+  execv(kThisProgram, argv);
   return ErrnoStatus(errno, "execute /proc/self/exe");
 }
 
@@ -82,9 +85,9 @@ sigset_t BlockSignals() {
 }
 
 absl::StatusOr<std::string> LogitsLine(std::string_view line, const Tokenizer& tokenizer,
-                                       const BertClassifier& model) {
+                                       const TextClassifier& model) {
   ATTUNE_ASSIGN_OR_RETURN(const Json request, ParseJsonFile(line, "stdin"));
-  const int64_t longest = model.config().max_positions;
+  const int64_t longest = model.config().max_length();
   Encoding encoding;
   if (request.contains("text")) {
     encoding = tokenizer.Encode(request["text"].get<std::string>(), longest);
@@ -103,14 +106,20 @@ absl::StatusOr<std::string> LogitsLine(std::string_view line, const Tokenizer& t
   return answer.dump();
 }
 
-absl::Status AnswerLines(const std::string& model_dir) {
-  ATTUNE_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(model_dir));
-  ATTUNE_ASSIGN_OR_RETURN(const auto tokenizer, LoadTokenizer(model_dir));
-  const auto classes = static_cast<int64_t>(folder->config().labels.size());
-  if (classes == 0 || !folder->Has("classifier.weight")) {
+absl::StatusOr<std::unique_ptr<TextClassifier>> LoadClassifier(const ModelFolder& folder,
+                                                               const std::string& adapter_dir) {
+  if (!adapter_dir.empty()) return LoadWithAdapter(folder, adapter_dir);
+  if (!folder.Has("head.out.weight")) {
     return absl::InvalidArgumentError("the folder holds no classifier");
   }
-  ATTUNE_ASSIGN_OR_RETURN(const auto model, BertClassifier::Load(*folder, classes, 0));
+  ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, folder.Shape("head.out.weight"));
+  return TextClassifier::Load(folder, shape.front(), 0);
+}
+
+absl::Status AnswerLines(const std::string& model_dir, const std::string& adapter_dir) {
+  ATTUNE_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(model_dir));
+  ATTUNE_ASSIGN_OR_RETURN(const auto tokenizer, folder->OpenTokenizer());
+  ATTUNE_ASSIGN_OR_RETURN(const auto model, LoadClassifier(*folder, adapter_dir));
   for (std::string line; std::getline(std::cin, line);) {
     ATTUNE_ASSIGN_OR_RETURN(const std::string answer, LogitsLine(line, *tokenizer, *model));
     std::cout << answer << "\n";
@@ -125,7 +134,7 @@ void ServeAgent(int fd) {
   FramedPipe pipe(fd);
   ThreadExecutor reader("commands", 1, clock), background("checkpoints", 1, clock);
   AgentLink link(pipe, reader);
-  AttemptRunner runner(PosixFileSystem(), background);
+  AttemptRunner runner(PosixFileSystem(), background, kThisProgram);
   const AgentLink::Attempt attempt = link.NextAttempt();
   PipeSink events(pipe, attempt.spec.attempt);
   runner.Run(attempt.spec, *attempt.control, events);
@@ -147,7 +156,7 @@ int RunSpecFile(const std::string& path, char** argv) {
   ThreadExecutor watcher("signals", 1, clock), background("checkpoints", 1, clock);
   watcher.Post([&] { WatchSignals(signals, control); });
   StdoutSink events(spec->attempt);
-  AttemptRunner(PosixFileSystem(), background).Run(*spec, control, events);
+  AttemptRunner(PosixFileSystem(), background, kThisProgram).Run(*spec, control, events);
   kill(getpid(), SIGUSR1);
   return events.succeeded() ? 0 : 1;
 }
@@ -156,14 +165,14 @@ int PrintInventory() {
   const Json inventory = {{"torch_version", CurrentBuild().torch_version},
                           {"cuda", false},
                           {"devices", Json::array({"cpu"})},
-                          {"families", Json::array({"bert"})},
+                          {"families", Json::array({"bert", "roberta", "distilbert"})},
                           {"tasks", Json::array({"text_classification"})}};
   std::cout << inventory.dump() << std::endl;
   return 0;
 }
 
-int PrintLogits(const std::string& model_dir) {
-  const absl::Status status = AnswerLines(model_dir);
+int PrintLogits(const std::string& model_dir, const std::string& adapter_dir) {
+  const absl::Status status = AnswerLines(model_dir, adapter_dir);
   return status.ok() ? 0 : Complain(status);
 }
 

@@ -18,7 +18,8 @@ int RunSpecFile(const std::string& path, char** argv);
 int PrintInventory();
 
 // For each JSON line {"text": …} or {"texts": [a, b]} on stdin, a line {"ids": […], "logits": […]}
-// of the model folder's classifier, as it is (no training, no dropout).
-int PrintLogits(const std::string& model_dir);
+// of the model folder's classifier, as it is (no training, no dropout). With an adapter_dir, which
+// may be empty, of that adapter beside the folder's weights.
+int PrintLogits(const std::string& model_dir, const std::string& adapter_dir);
 
 }  // namespace attune

@@ -28,7 +28,8 @@ int Usage() {
       "usage: attune-trainer --fd N            run one attempt for the agent at this socket\n"
       "       attune-trainer --spec FILE       run one job alone; events as JSON lines\n"
       "       attune-trainer --inventory       what this trainer can do, as JSON\n"
-      "       attune-trainer --logits FOLDER   logits for JSON lines {\"text\": …} on stdin\n",
+      "       attune-trainer --logits FOLDER [--adapter FOLDER]\n"
+      "                                        logits for JSON lines {\"text\": …} on stdin\n",
       stderr);
   return kExitUsage;
 }
@@ -39,10 +40,13 @@ int main(int argc, char** argv) {
   if (!attune::InitLogging("trainer", {}).ok()) return kExitUsage;
   const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "--inventory" && argc == 2) return attune::PrintInventory();
+  if (argc == 5 && mode == "--logits" && std::string_view(argv[3]) == "--adapter") {
+    return attune::PrintLogits(argv[2], argv[4]);
+  }
   if (argc != 3) return Usage();
   const std::string value = argv[2];
   if (mode == "--spec") return attune::RunSpecFile(value, argv);
-  if (mode == "--logits") return attune::PrintLogits(value);
+  if (mode == "--logits") return attune::PrintLogits(value, "");
   char* end = nullptr;
   const long fd = std::strtol(value.c_str(), &end, 10);
   if (mode != "--fd" || value.empty() || *end != '\0' || fd < 3) return Usage();

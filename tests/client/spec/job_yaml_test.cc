@@ -102,18 +102,29 @@ TEST(JobYaml, BoundsWhatAliasesExpandTo) {
 }
 
 TEST(Settings, SetNestedFields) {
-  v1::FineTune spec;
-  ASSERT_TRUE(ApplySetting("hyperparameters.learning_rate=1e-4", spec).ok());
-  ASSERT_TRUE(ApplySetting("evaluation.best_metric=macro_f1", spec).ok());
-  ASSERT_TRUE(ApplySetting("eval_fraction=0", spec).ok());
-  ASSERT_TRUE(ApplySetting("checkpoints.interval=30s", spec).ok());
+  v1::JobSpec job;
+  ASSERT_TRUE(ApplySetting("hyperparameters.learning_rate=1e-4", job).ok());
+  ASSERT_TRUE(ApplySetting("evaluation.best_metric=macro_f1", job).ok());
+  ASSERT_TRUE(ApplySetting("eval_fraction=0", job).ok());
+  ASSERT_TRUE(ApplySetting("checkpoints.interval=30s", job).ok());
+  ASSERT_TRUE(ApplySetting("lora.rank=16", job).ok());
+  const v1::FineTune& spec = job.fine_tune();
+  EXPECT_EQ(spec.lora().rank(), 16);
   EXPECT_DOUBLE_EQ(spec.hyperparameters().learning_rate(), 1e-4);
   EXPECT_EQ(spec.evaluation().best_metric(), "macro_f1");
   EXPECT_EQ(spec.checkpoints().interval().seconds(), 30);
 }
 
+TEST(Settings, AreOfTheWorkThatTheJobHas) {
+  v1::JobSpec job;
+  job.mutable_evaluate();
+  ASSERT_TRUE(ApplySetting("dataset=reviews", job).ok());
+  EXPECT_EQ(job.evaluate().dataset(), "reviews");
+  EXPECT_FALSE(ApplySetting("train_dataset=reviews", job).ok());
+}
+
 TEST(Settings, RefuseWithTheNearestPath) {
-  v1::FineTune spec;
+  v1::JobSpec spec;
   const auto refusal = [&](const char* setting) {
     const absl::Status status = ApplySetting(setting, spec);
     EXPECT_EQ(ErrorReasonOf(status), ReasonName(ClientReason::kUsage)) << setting;

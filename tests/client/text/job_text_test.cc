@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/text/job_text.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace attune {
 namespace {
@@ -12,6 +12,7 @@ v1::Job Succeeded() {
   v1::Job job;
   job.set_name("jobs/movie-reviews-k3f9");
   job.set_state(v1::Job::SUCCEEDED);
+  job.mutable_spec()->mutable_fine_tune();
   job.mutable_start_time()->set_seconds(1000);
   job.mutable_end_time()->set_seconds(1362);
   job.set_output_model("models/movie-reviews-k3f9");
@@ -39,6 +40,50 @@ TEST(JobText, LeavesOutATestThatWasNotMeasured) {
   EXPECT_EQ(Summary(job, kPlain),
             "jobs/movie-reviews-k3f9 SUCCEEDED in 6m02s\n"
             "  model    models/movie-reviews-k3f9\n");
+}
+
+TEST(JobText, SummarisesTheMetricThatTheTaskHas) {
+  v1::Job job = Succeeded();
+  job.mutable_final_test()->clear_metrics();
+  (*job.mutable_final_test()->mutable_metrics())["rmse"] = 0.5;
+  (*job.mutable_final_test()->mutable_metrics())["spearman"] = 0.75;
+  EXPECT_THAT(Summary(job, kPlain), ::testing::HasSubstr("  test spearman 0.750 on 2,128 rows"));
+  job.mutable_final_test()->mutable_metrics()->erase("spearman");
+  EXPECT_THAT(Summary(job, kPlain), ::testing::HasSubstr("  test RMSE 0.500 on 2,128 rows"));
+}
+
+TEST(JobText, DoesNotSayOfAnEvaluationWhatWasTrainedOn) {
+  v1::Job job = Succeeded();
+  job.mutable_spec()->mutable_evaluate();
+  EXPECT_THAT(Summary(job, kPlain), ::testing::Not(::testing::HasSubstr("never trained on")));
+}
+
+TEST(JobText, SummarisesOutputAndMemory) {
+  v1::Job job;
+  job.set_name("jobs/p");
+  job.set_state(v1::Job::SUCCEEDED);
+  v1::FileRef& file = *job.add_output_files();
+  file.set_path("predictions.jsonl");
+  file.set_size_bytes(2048);
+  job.mutable_memory()->set_estimated_bytes(3 << 20);
+  job.mutable_memory()->set_peak_bytes(2 << 20);
+  EXPECT_EQ(Summary(job, kPlain),
+            "jobs/p SUCCEEDED\n"
+            "  output   predictions.jsonl, 2.0 KiB; fetch it: attune download jobs/p\n"
+            "  memory   2.0 MiB at its peak, 3.0 MiB estimated\n");
+}
+
+TEST(JobText, SaysWhereAJobGoesOnFromADamagedCheckpoint) {
+  v1::JobEvent event;
+  v1::CheckpointDamage& damage = *event.mutable_checkpoint_damage();
+  damage.set_step(1200);
+  damage.set_message("state.json is gone");
+  damage.set_fallback_step(1000);
+  EXPECT_EQ(EventLine(event, kPlain),
+            " warning: the checkpoint of step 1,200 is damaged (state.json is gone); goes on from "
+            "the one of step 1,000");
+  damage.clear_fallback_step();
+  EXPECT_THAT(EventLine(event, kPlain), ::testing::HasSubstr("no other one is left: starts anew"));
 }
 
 TEST(JobText, SummarisesFailureWithItsCause) {

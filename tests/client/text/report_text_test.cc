@@ -55,6 +55,41 @@ TEST(ReportText, DescribesADataset) {
             "  ignored    id\n");
 }
 
+TEST(ReportText, DescribesNumbersAndRowsWithoutALabel) {
+  const std::string numbers =
+      DatasetReportText(Reported(R"({"rows": 3, "targets": {"min": 1, "max": 5, "mean": 3.25}})"));
+  EXPECT_NE(numbers.find("  labels     from 1.000 to 5.000, mean 3.250\n"), std::string::npos);
+  const std::string several = DatasetReportText(
+      Reported(R"({"rows": 3, "labels": [{"label": "a", "count": 2}], "unlabelled": 1})"));
+  EXPECT_NE(several.find("  labels     a 2, without a label 1\n"), std::string::npos);
+}
+
+TEST(ReportText, DescribesWhatAJobWorksOn) {
+  v1::Job job;
+  job.set_validation_report_json(R"({"ok":true,"work":"fine_tune","max_length":128,"sets":{
+      "train":{"rows":8102,"held_out":false,"labels":[{"label":"neg","count":4051},
+               {"label":"pos","count":4051}],"truncated":12,"token_length_histogram":
+               {"unit":"tokens","buckets":[{"le":8,"count":0},{"le":16,"count":8102}]}},
+      "eval":{"rows":428,"held_out":true,"labels":[],"truncated":0}},
+      "overlaps":[{"sets":["train","test"],"rows":3,"first_lines":[[2,9],[4,5]]}],
+      "memory":{"estimated_bytes":1181116006,"weights":90870272,"runtime":173015040}})");
+  EXPECT_EQ(JobReportText(job),
+            "  train   8,102 rows: neg 4,051, pos 4,051; 12 cut to 128 tokens\n"
+            "    tokens  ≤ 16: 8,102\n"
+            "  eval    428 rows (held out of train)\n"
+            "  overlap 3 rows of test have the texts of rows of train, first at lines 9 and 2\n"
+            "  memory  about 1.1 GiB: runtime 165.0 MiB, weights 86.7 MiB\n");
+}
+
+TEST(ReportText, IsEmptyOfAJobThatWasNotChecked) {
+  v1::Job job;
+  for (const char* report : {"", "{}", "[", R"({"sets": 1, "overlaps": [7], "memory": null})",
+                             R"({"sets": {"train": []}, "overlaps": [{"sets": [1, 2]}]})"}) {
+    job.set_validation_report_json(report);
+    EXPECT_EQ(JobReportText(job), "") << report;
+  }
+}
+
 TEST(ReportText, SurvivesAReportOfAnotherShape) {
   EXPECT_EQ(DatasetReportText(Reported(R"({"rows": "x", "labels": [1], "length_histogram": 2})")),
             "datasets/reviews INVALID\n  rows       0\n  duplicates 0\n  empty      0\n");

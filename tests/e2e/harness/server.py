@@ -113,6 +113,13 @@ class Server:
         self.attuned.send_signal(signal.SIGTERM)
         return self.attuned.wait(60)
 
+    def flip_a_byte_of_blob(self, sha256):
+        """What a failing disk does, unseen by the server."""
+        path = self.data / "blobs" / sha256[:2] / sha256
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
     def destroy(self):
         """Ends whatever still runs for this folder, and removes it."""
         for client in self._clients:

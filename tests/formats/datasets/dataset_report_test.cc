@@ -12,9 +12,9 @@ using ::testing::ElementsAre;
 using ::testing::FieldsAre;
 using ::testing::HasSubstr;
 
-DatasetReport Report(const std::string& bytes) {
+DatasetReport Report(const std::string& bytes, const std::string& kind = "single") {
   TempFolder folder;
-  const auto report = ReportDataset({folder.Write("data", bytes), "csv", {"text"}, "label"});
+  const auto report = ReportDataset({folder.Write("data", bytes), "csv", {"text"}, "label", kind});
   EXPECT_TRUE(report.ok()) << report.status();
   return report.value_or(DatasetReport());
 }
@@ -23,10 +23,7 @@ TEST(DatasetReport, CountsLabelsLengthsDuplicatesAndEmptyTexts) {
   const DatasetReport report = Report(absl::StrCat("text,label,x\nsame,10,\n", std::string(17, 'a'),
                                                    ",2,\nsame,2,\n,10,\n", "ééé,10,\n"));
   EXPECT_EQ(report.rows, 5);
-  ASSERT_EQ(report.labels.size(), 2u);
-  EXPECT_EQ(report.labels[0].label, "2");
-  EXPECT_EQ(report.labels[0].count, 2);
-  EXPECT_EQ(report.labels[1].first_line, 2);
+  EXPECT_THAT(report.labels.classes, ElementsAre(FieldsAre("2", 2, 3), FieldsAre("10", 3, 2)));
   EXPECT_THAT(report.characters.buckets(), ElementsAre(FieldsAre(16, 4), FieldsAre(32, 1)));
   EXPECT_EQ(report.duplicates, 1);
   EXPECT_EQ(report.empty_texts, 1);
@@ -38,6 +35,48 @@ TEST(DatasetReport, RefusesOneClassOnly) {
   const DatasetReport report = Report("text,label\na,pos\nb,pos\n");
   ASSERT_EQ(report.problems.count(), 1);
   EXPECT_THAT(report.problems.first()[0].message, HasSubstr("every row has the label 'pos'"));
+}
+
+TEST(DatasetReport, CountsTheRowsOfEachClassAndThoseWithoutAny) {
+  const DatasetReport report = Report("text,label\na,x|y\nb,\nc,y\n", "multi");
+  EXPECT_THAT(report.labels.classes, ElementsAre(FieldsAre("x", 1, 2), FieldsAre("y", 2, 2)));
+  EXPECT_EQ(report.labels.unlabelled, 1);
+  EXPECT_TRUE(report.problems.empty());
+}
+
+TEST(DatasetReport, TakesOneClassWhereARowMayHaveNone) {
+  EXPECT_TRUE(Report("text,label\na,x\nb,\n", "multi").problems.empty());
+  const DatasetReport report = Report("text,label\na,\nb,\n", "multi");
+  ASSERT_EQ(report.problems.count(), 1);
+  EXPECT_EQ(report.problems.first()[0].message, "no row has a label");
+}
+
+TEST(DatasetReport, GivesTheRangeOfNumbers) {
+  const DatasetReport report = Report("text,label\na,1.5\nb,-2\nc,3\n", "number");
+  ASSERT_TRUE(report.labels.targets.has_value());
+  EXPECT_EQ(report.labels.targets->min, -2);
+  EXPECT_EQ(report.labels.targets->max, 3);
+  EXPECT_DOUBLE_EQ(report.labels.targets->mean, 2.5 / 3);
+  EXPECT_TRUE(report.labels.classes.empty());
+  EXPECT_TRUE(report.problems.empty());
+}
+
+TEST(DatasetReport, KeepsTheMeanOfHugeNumbersFinite) {
+  const DatasetReport report = Report("text,label\na,1.7e308\nb,-1.7e308\nc,1.7e308\n", "number");
+  EXPECT_NEAR(report.labels.targets->mean / 1.7e308, 1.0 / 3, 1e-12);
+}
+
+TEST(DatasetReport, RefusesNumbersThatAreAllTheSame) {
+  const DatasetReport report = Report("text,label\na,2\nb,2.0\n", "number");
+  ASSERT_EQ(report.problems.count(), 1);
+  EXPECT_EQ(report.problems.first()[0].message, "every row has the number 2");
+}
+
+TEST(DatasetReport, HasNoLabelsWhereNoneAreRead) {
+  const DatasetReport report = Report("text\na\nb\n", "none");
+  EXPECT_EQ(report.rows, 2);
+  EXPECT_TRUE(report.labels.classes.empty());
+  EXPECT_TRUE(report.problems.empty());
 }
 
 TEST(DatasetReport, RefusesTooManyClasses) {

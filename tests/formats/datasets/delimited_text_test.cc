@@ -19,7 +19,7 @@ TEST(DelimitedText, ReadsNamedColumnsInAnyOrder) {
   const Scanned csv = Csv("label,source,text\npos,web,good movie\nneg,web,bad\n");
   ASSERT_EQ(csv.examples.size(), 2u);
   EXPECT_THAT(csv.examples[0].texts, ElementsAre("good movie"));
-  EXPECT_EQ(csv.examples[0].label, "pos");
+  EXPECT_THAT(csv.examples[0].labels, ElementsAre("pos"));
   EXPECT_EQ(csv.examples[1].line, 3);
   EXPECT_THAT(csv.scan.ignored_columns, ElementsAre("source"));
   EXPECT_TRUE(csv.scan.problems.empty());

@@ -29,10 +29,10 @@ TEST(JsonLinesText, TakesStringsIntegersAndBooleansAsLabels) {
    
 {"text":"d","label":18446744073709551615})");
   ASSERT_EQ(jsonl.examples.size(), 4u) << jsonl.OnlyProblem();
-  EXPECT_EQ(jsonl.examples[0].label, "pos");
-  EXPECT_EQ(jsonl.examples[1].label, "-12");
-  EXPECT_EQ(jsonl.examples[2].label, "true");
-  EXPECT_EQ(jsonl.examples[3].label, "18446744073709551615");
+  EXPECT_THAT(jsonl.examples[0].labels, ElementsAre("pos"));
+  EXPECT_THAT(jsonl.examples[1].labels, ElementsAre("-12"));
+  EXPECT_THAT(jsonl.examples[2].labels, ElementsAre("true"));
+  EXPECT_THAT(jsonl.examples[3].labels, ElementsAre("18446744073709551615"));
   EXPECT_EQ(jsonl.examples[3].line, 5);
 }
 

@@ -25,17 +25,21 @@ struct Scanned {
   }
 };
 
-inline Scanned Scan(std::string_view format, std::string_view bytes,
-                    std::vector<std::string> texts = {"text"}) {
+// All but the path are as in `spec`.
+inline Scanned Scan(DatasetSpec spec, std::string_view bytes) {
   TempFolder folder;
-  const DatasetSpec spec{folder.Write("data", bytes), std::string(format), std::move(texts),
-                         "label"};
+  spec.path = folder.Write("data", bytes);
   Scanned result;
   auto scan = ScanLabelledText(
       spec, [&](LabelledExample example) { result.examples.push_back(std::move(example)); });
   EXPECT_TRUE(scan.ok()) << scan.status();
   if (scan.ok()) result.scan = *std::move(scan);
   return result;
+}
+
+inline Scanned Scan(std::string_view format, std::string_view bytes,
+                    std::vector<std::string> texts = {"text"}) {
+  return Scan(DatasetSpec{"", std::string(format), std::move(texts), "label"}, bytes);
 }
 
 }  // namespace attune

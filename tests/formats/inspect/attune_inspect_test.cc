@@ -82,6 +82,9 @@ TEST_F(AttuneInspectTest, ShowsADatasetToPeople) {
   const Result result = Run("dataset " + bad + " --format csv --text-column text");
   EXPECT_EQ(result.exit_code(), 6);
   EXPECT_THAT(result.out, HasSubstr("Did you mean 'txt'?"));
+  const std::string several = folder_.Write("several.csv", "text,label\na,x;y\nb,\n");
+  EXPECT_THAT(Run("dataset " + several + " --label-kind multi --label-separator ';'").out,
+              HasSubstr("label x: 1\n  label y: 1\n  without a label: 1"));
 }
 
 TEST_F(AttuneInspectTest, TokenizesLines) {

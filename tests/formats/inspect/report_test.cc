@@ -11,12 +11,12 @@ using ::testing::HasSubstr;
 TEST(InspectReport, OfADatasetHasTheKeysOfItsContract) {
   DatasetReport report;
   report.rows = 3;
-  report.labels = {{"neg", 2, 2}, {"pos", 1, 4}};
+  report.labels.classes = {{"neg", 2, 2}, {"pos", 1, 4}};
   report.characters.Add(20);
   report.problems.Add({"", 7, 3, "no \xFF label", "Add one."});
   EXPECT_EQ(
       ToJson(report),
-      R"({"ok":false,"rows":3,"labels":[{"label":"neg","count":2,"first_line":2},)"
+      R"({"ok":false,"rows":3,"label_kind":"single","labels":[{"label":"neg","count":2,"first_line":2},)"
       R"({"label":"pos","count":1,"first_line":4}],"length_histogram":{"unit":"characters",)"
       R"("buckets":[{"le":16,"count":0},{"le":32,"count":1}]},"duplicates":0,"empty_texts":0,)"
       R"("ignored_columns":[],"size_bytes":0,"error_count":1,"errors":[{"where":"","line":7,)"
@@ -29,21 +29,55 @@ TEST(InspectReport, OfAModelHasTheKeysOfItsContract) {
   ModelReport report;
   report.model_type = "bert";
   report.parameters = 22;
+  report.labels = {"neg", "pos"};
+  report.pooling = "mean";
   EXPECT_EQ(ToJson(report),
             R"({"ok":true,"model_type":"bert","architecture":"","parameters":22,"hidden_size":0,)"
-            R"("layers":0,"max_length":0,"vocab_size":0,"tokenizer":"","error_count":0,)"
-            R"("errors":[]})");
+            R"("layers":0,"max_length":0,"vocab_size":0,"tokenizer":"","labels":["neg","pos"],)"
+            R"("problem_type":"","pooling":"mean","error_count":0,"errors":[]})");
+}
+
+TEST(InspectReport, OfADatasetTellsOfNumbersAndOfRowsWithoutALabel) {
+  DatasetReport report;
+  report.labels.kind = "number";
+  report.labels.targets = {1, 5, 3.25};
+  EXPECT_THAT(ToJson(report), HasSubstr(R"("label_kind":"number","labels":[],)"
+                                        R"("targets":{"min":1.0,"max":5.0,"mean":3.25},)"));
+  EXPECT_THAT(ToText(report), HasSubstr("numbers from 1 to 5, mean 3.25"));
+  report.labels = {"multi", {{"a", 1, 2}}, 7, {}};
+  EXPECT_THAT(ToJson(report), HasSubstr(R"("first_line":2}],"unlabelled":7,)"));
+  EXPECT_THAT(ToText(report), HasSubstr("without a label: 7"));
 }
 
 TEST(InspectReport, OfAJobHasTheKeysOfItsContract) {
   JobReport report;
-  report.train_examples = 5;
-  report.token_lengths.Add(9);
+  report.work = "fine_tune";
+  report.max_length = 8;
+  SetReport& train = report.sets["train"];
+  train.rows.Add(8);
+  train.token_lengths.Add(9);
+  train.max_tokens = 9;
+  train.truncated = 1;
+  train.labels.classes = {{"pos", 1, 2}};
+  report.overlaps = {{"train", "test", 3, {{2, 9}, {4, 5}}}};
+  report.memory = MemoryEstimate{1, 2, 3, 4, 5, 6, 7};
   EXPECT_EQ(ToJson(report),
-            R"({"ok":true,"train_examples":5,"eval_examples":0,"test_examples":0,)"
+            R"({"ok":true,"work":"fine_tune","max_length":8,"sets":{"train":{"rows":1,)"
+            R"("held_out":false,"label_kind":"single",)"
+            R"("labels":[{"label":"pos","count":1,"first_line":2}],)"
             R"("token_length_histogram":{"unit":"tokens","buckets":[{"le":8,"count":0},)"
-            R"({"le":16,"count":1}]},"max_tokens":0,"truncated":0,"tokens":0,)"
-            R"("overlap_train_eval":0,"overlap_train_test":0,"error_count":0,"errors":[]})");
+            R"({"le":16,"count":1}]},"max_tokens":9,"truncated":1,"tokens":8}},)"
+            R"("overlaps":[{"sets":["train","test"],"rows":3,"first_lines":[[2,9],[4,5]]}],)"
+            R"("model_labels":[],"memory":{"estimated_bytes":28,"weights":1,"optimizer":2,)"
+            R"("gradients":3,"activations":4,"checkpoint":5,"data":6,"runtime":7},)"
+            R"("error_count":0,"errors":[]})");
+}
+
+TEST(InspectReport, OfAJobThatCannotRunHasNoEstimate) {
+  JobReport report;
+  report.work = "predict";
+  EXPECT_EQ(ToJson(report), R"({"ok":true,"work":"predict","max_length":0,"sets":{},"overlaps":[],)"
+                            R"("model_labels":[],"memory":null,"error_count":0,"errors":[]})");
 }
 
 }  // namespace

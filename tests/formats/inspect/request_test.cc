@@ -35,6 +35,53 @@ TEST(InspectRequest, ReadsEachKind) {
   EXPECT_EQ(std::get<JobRequest>(*ParseInspectRequest(Job(kDataset))).eval->path, "/d");
 }
 
+TEST(InspectRequest, ReadsHowLabelsAreMeant) {
+  const auto parsed = ParseInspectRequest(
+      R"({"kind":"dataset","path":"/d","format":"csv","text_columns":["a"],"label_column":"l",)"
+      R"("label_kind":"multi","label_separator":";","label_names":{"0":"no","1":"yes"}})");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const auto& dataset = std::get<DatasetSpec>(*parsed);
+  EXPECT_EQ(dataset.label_kind, "multi");
+  EXPECT_EQ(dataset.label_separator, ";");
+  EXPECT_EQ(dataset.label_names.at("1"), "yes");
+}
+
+TEST(InspectRequest, ReadsWhatMemoryDependsOn) {
+  std::string json = Job("null");
+  const auto plain = std::get<JobRequest>(*ParseInspectRequest(json));
+  EXPECT_EQ(plain.method, "full");
+  EXPECT_EQ(plain.batch_size, 8);
+  json.pop_back();
+  json += R"(,"work":"fine_tune","batch_size":32,"method":"lora","top_layers":2,)"
+          R"("lora":{"rank":4,"target_modules":["all-linear"]}})";
+  const auto parsed = ParseInspectRequest(json);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const auto& job = std::get<JobRequest>(*parsed);
+  EXPECT_EQ(job.batch_size, 32);
+  EXPECT_EQ(job.method, "lora");
+  EXPECT_EQ(job.top_layers, 2);
+  EXPECT_EQ(job.lora.rank, 4);
+  EXPECT_THAT(job.lora.target_modules, ElementsAre("all-linear"));
+}
+
+TEST(InspectRequest, ReadsADatasetToEvaluateOrPredict) {
+  const auto use = [](const std::string& work, const std::string& more) {
+    return R"({"kind":"job","work":")" + work +
+           R"(","model_dir":"/m","task":"text_classification","max_length":0)" + more + "}";
+  };
+  const std::string test = R"(,"test":)" + std::string(kDataset);
+  const auto evaluate = ParseInspectRequest(use("evaluate", test));
+  ASSERT_TRUE(evaluate.ok()) << evaluate.status();
+  EXPECT_EQ(std::get<JobRequest>(*evaluate).test->label_kind, "single");
+  EXPECT_FALSE(std::get<JobRequest>(*evaluate).train.has_value());
+  EXPECT_EQ(std::get<JobRequest>(*ParseInspectRequest(use("predict", test))).test->label_kind,
+            "none");
+  EXPECT_THAT(ErrorOf(use("predict", "")), HasSubstr("request.test is missing"));
+  EXPECT_THAT(ErrorOf(use("predict", R"(,"test":null)")), HasSubstr("test must be an object"));
+  EXPECT_THAT(ErrorOf(use("evaluate", test + R"(,"train":null)")), HasSubstr("train is unknown"));
+  EXPECT_THAT(ErrorOf(use("guess", test)), HasSubstr("must be fine_tune, evaluate or predict"));
+}
+
 TEST(InspectRequest, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(ErrorOf("{}"), HasSubstr("request.kind is missing"));
   EXPECT_THAT(ErrorOf(R"({"kind":"x"})"), HasSubstr("must be dataset, model or job"));
@@ -43,6 +90,9 @@ TEST(InspectRequest, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(ErrorOf(R"({"kind":"model","dir":"/m","x":1})"), HasSubstr("request.x is unknown"));
   EXPECT_THAT(ErrorOf(Job(R"({"path":"/d"})")), HasSubstr("request.eval.format is missing"));
   EXPECT_THAT(ErrorOf(Job("7")), HasSubstr("request.eval must be an object"));
+  EXPECT_THAT(ErrorOf(R"({"kind":"dataset","path":"/d","format":"csv","text_columns":["a"],)"
+                      R"("label_column":"l","label_names":{"0":1}})"),
+              HasSubstr("request.label_names must be an object of strings"));
   EXPECT_THAT(ErrorOf("[]"), HasSubstr("request must be an object"));
   EXPECT_THAT(ErrorOf("{"), HasSubstr("request:1:"));
 }

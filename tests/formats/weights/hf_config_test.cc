@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 
 std::string ErrorOf(const std::string& json) {
   Problems problems;
-  ParseBertConfig(json, problems);
+  ParseEncoderConfig(json, problems);
   std::string all;
   for (const Problem& problem : problems.first()) absl::StrAppend(&all, ToText(problem), "\n");
   return all;
@@ -24,7 +24,7 @@ std::string ErrorOfKey(const std::string& key_and_value) {
 
 TEST(HfConfig, ReadsATypedConfigWithTransformersDefaults) {
   Problems problems;
-  const BertConfig config = ParseBertConfig(
+  const EncoderConfig config = ParseEncoderConfig(
       R"({"model_type":"bert","architectures":["BertModel"],"hidden_size":384,
           "num_hidden_layers":6,"intermediate_size":1536,"hidden_dropout_prob":0.2,
           "classifier_dropout":null,"id2label":{"1":"pos","0":"neg"},"something":[1]})",
@@ -37,6 +37,77 @@ TEST(HfConfig, ReadsATypedConfigWithTransformersDefaults) {
   EXPECT_EQ(config.layer_norm_eps, 1e-12);
   EXPECT_THAT(config.labels, ElementsAre("neg", "pos"));
   EXPECT_EQ(config.Parameters(), 22'713'216);  // all-MiniLM-L6-v2
+}
+
+TEST(HfConfig, CountsPositionsOfRobertaFromBehindThePadding) {
+  Problems problems;
+  const EncoderConfig config = ParseEncoderConfig(
+      R"({"model_type":"roberta","architectures":["RobertaForMaskedLM"],
+          "max_position_embeddings":514,"type_vocab_size":1,"layer_norm_eps":1e-05})",
+      problems);
+  ASSERT_TRUE(problems.empty()) << ToText(problems.first()[0]);
+  EXPECT_EQ(config.model_type, "roberta");
+  EXPECT_EQ(config.vocab_size, 50265);
+  EXPECT_EQ(config.first_position, 2);
+  EXPECT_EQ(config.max_length(), 512);
+  EXPECT_EQ(config.layer_norm_eps, 1e-5);
+  EXPECT_EQ(config.Parameters(), 124'645'632);  // RobertaModel of roberta-base
+}
+
+TEST(HfConfig, ReadsDistilBertByItsOwnNames) {
+  Problems problems;
+  const EncoderConfig config = ParseEncoderConfig(
+      R"({"model_type":"distilbert","architectures":["DistilBertModel"],"dim":768,"n_heads":12,
+          "n_layers":6,"hidden_dim":3072,"dropout":0.2,"attention_dropout":0.3,
+          "seq_classif_dropout":0.4,"sinusoidal_pos_embds":true,"activation":"gelu",
+          "hidden_size":5,"layer_norm_eps":0.5})",
+      problems);
+  ASSERT_TRUE(problems.empty()) << ToText(problems.first()[0]);
+  EXPECT_EQ(config.hidden_size, 768);
+  EXPECT_EQ(config.type_vocab_size, 0);
+  EXPECT_EQ(config.max_length(), 512);
+  EXPECT_EQ(config.layer_norm_eps, 1e-12);
+  EXPECT_EQ(config.hidden_dropout, 0.2);
+  EXPECT_EQ(config.attention_dropout, 0.3);
+  EXPECT_EQ(config.classifier_dropout, 0.4);
+  EXPECT_EQ(config.Parameters() - 768 * 768 - 768, 66'362'880);  // DistilBertModel, without a head
+}
+
+TEST(HfConfig, HasTheDefaultsOfEachFamily) {
+  Problems problems;
+  const EncoderConfig roberta = ParseEncoderConfig(R"({"model_type":"roberta"})", problems);
+  const EncoderConfig distilbert = ParseEncoderConfig(R"({"model_type":"distilbert"})", problems);
+  ASSERT_TRUE(problems.empty()) << ToText(problems.first()[0]);
+  EXPECT_EQ(roberta.pad_token_id, 1);
+  EXPECT_EQ(roberta.type_vocab_size, 2);
+  EXPECT_EQ(roberta.layer_norm_eps, 1e-12);
+  EXPECT_EQ(distilbert.layers, 6);
+  EXPECT_EQ(distilbert.classifier_dropout, 0.2);
+}
+
+TEST(HfConfig, RefusesByTheNamesOfTheFamily) {
+  EXPECT_THAT(ErrorOf(R"({"model_type":"distilbert","dim":7})"), HasSubstr("dim 7 is no multiple"));
+  EXPECT_THAT(ErrorOf(R"({"model_type":"distilbert","n_layers":0})"), HasSubstr("n_layers must"));
+  EXPECT_THAT(ErrorOf(R"({"model_type":"distilbert","activation":"relu"})"),
+              HasSubstr("activation \"relu\" is not supported"));
+  EXPECT_THAT(ErrorOf(R"({"model_type":"roberta","architectures":["BertModel"]})"),
+              HasSubstr("supported for model_type roberta: RobertaModel"));
+  EXPECT_THAT(ErrorOf(R"({"model_type":"roberta","pad_token_id":600})"),
+              HasSubstr("the first position is pad_token_id + 1 = 601"));
+  EXPECT_THAT(ErrorOf(R"({"model_type":"roberta","hidden_act":"gelu_new"})"),
+              HasSubstr("supported: \"gelu\""));
+}
+
+TEST(HfConfig, KnowsTheProblemTypesOfTransformers) {
+  Problems problems;
+  EXPECT_EQ(ParseEncoderConfig(R"({"model_type":"bert","problem_type":"regression"})", problems)
+                .problem_type,
+            "regression");
+  EXPECT_EQ(
+      ParseEncoderConfig(R"({"model_type":"bert","problem_type":null})", problems).problem_type,
+      "");
+  EXPECT_TRUE(problems.empty());
+  EXPECT_THAT(ErrorOfKey("\"problem_type\":\"ranking\""), HasSubstr("problem_type \"ranking\""));
 }
 
 TEST(HfConfig, RefusesSizesBeforeAnybodyAllocates) {
@@ -58,7 +129,7 @@ TEST(HfConfig, RefusesCodeAndOtherArchitectures) {
   EXPECT_THAT(ErrorOfKey(R"("auto_map":{"AutoModel":"x.Y"})"), HasSubstr("never runs here"));
   EXPECT_THAT(ErrorOfKey("\"trust_remote_code\":true"), HasSubstr("never runs here"));
   EXPECT_THAT(ErrorOfKey(R"("architectures":["MyModel"])"), HasSubstr("'MyModel'"));
-  EXPECT_THAT(ErrorOf(R"({"model_type":"roberta"})"), HasSubstr("supported: bert"));
+  EXPECT_THAT(ErrorOf(R"({"model_type":"xlm-roberta"})"), HasSubstr("supported: bert, roberta"));
   EXPECT_THAT(ErrorOf("{}"), HasSubstr("model_type is missing"));
   EXPECT_THAT(ErrorOfKey("\"hidden_act\":\"relu\""), HasSubstr("supported: \"gelu\""));
   EXPECT_THAT(ErrorOfKey("\"position_embedding_type\":\"relative_key\""), HasSubstr("absolute"));
@@ -91,11 +162,13 @@ TEST(HfConfig, TellsAllThatIsWrongAtOnce) {
 
 TEST(HfConfig, IsRewrittenForAClassifierWithEveryOtherKeyInPlace) {
   const auto text = ConfigForClassifier(
-      R"({"z":1,"architectures":["BertModel"],"torch_dtype":"float16","eps":1e-12,"num_labels":9})",
-      {"neg", "pos é"});
+      R"({"z":1,"model_type":"bert","architectures":["BertModel"],"torch_dtype":"float16",
+          "eps":1e-12,"num_labels":9})",
+      {"neg", "pos é"}, "single_label_classification");
   ASSERT_TRUE(text.ok());
   EXPECT_EQ(*text, R"({
   "z": 1,
+  "model_type": "bert",
   "architectures": [
     "BertForSequenceClassification"
   ],
@@ -113,6 +186,25 @@ TEST(HfConfig, IsRewrittenForAClassifierWithEveryOtherKeyInPlace) {
   }
 }
 )");
+}
+
+TEST(HfConfig, NamesTheArchitectureOfTheFamilyAndTheProblem) {
+  const auto rewritten = [](const char* config, const std::vector<std::string>& labels,
+                            std::string_view problem_type) {
+    const auto text = ConfigForClassifier(config, labels, problem_type);
+    EXPECT_TRUE(text.ok()) << text.status();
+    return nlohmann::json::parse(text.value_or("null"));
+  };
+  const auto roberta =
+      rewritten(R"({"model_type":"roberta"})", {"a", "b"}, "multi_label_classification");
+  EXPECT_EQ(roberta["architectures"][0], "RobertaForSequenceClassification");
+  EXPECT_EQ(roberta["problem_type"], "multi_label_classification");
+  const auto distilbert =
+      rewritten(R"({"model_type":"distilbert","num_labels":5})", {}, "regression");
+  EXPECT_EQ(distilbert["architectures"][0], "DistilBertForSequenceClassification");
+  EXPECT_EQ(distilbert["id2label"], nlohmann::json({{"0", "LABEL_0"}}));
+  EXPECT_EQ(distilbert["num_labels"], 1);
+  EXPECT_FALSE(ConfigForClassifier(R"({"model_type":"t5"})", {"a"}, "regression").ok());
 }
 
 }  // namespace

@@ -41,11 +41,11 @@ TEST_F(ModelFolderTest, OpensAWholeModel) {
   EXPECT_THAT((*model)->tokenizer_files(), ElementsAre("vocab.txt"));
   EXPECT_THAT(*(*model)->Shape("encoder.layer.1.output.dense.weight"), ElementsAre(4, 8));
   std::vector<float> bias(4);
-  EXPECT_TRUE((*model)->ReadFloats("pooler.dense.bias", absl::MakeSpan(bias)).ok());
+  EXPECT_TRUE((*model)->ReadFloats("head.dense.bias", absl::MakeSpan(bias)).ok());
   EXPECT_THAT(bias, ElementsAre(0.25, 0.25, 0.25, 0.25));
   EXPECT_TRUE((*model)->CheckFinite().ok());
   EXPECT_TRUE((*model)->OpenTokenizer().ok());
-  EXPECT_FALSE((*model)->Has("classifier.weight"));
+  EXPECT_FALSE((*model)->Has("head.out.weight"));
 }
 
 TEST_F(ModelFolderTest, AcceptsPrefixOldNamesAndPretrainingHeads) {
@@ -62,7 +62,7 @@ TEST_F(ModelFolderTest, AcceptsPrefixOldNamesAndPretrainingHeads) {
   const auto model = ModelFolder::Open(folder_.path());
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_TRUE((*model)->Has("embeddings.LayerNorm.weight"));
-  EXPECT_THAT(*(*model)->Shape("classifier.weight"), ElementsAre(3, 4));
+  EXPECT_THAT(*(*model)->Shape("head.out.weight"), ElementsAre(3, 4));
   EXPECT_FALSE((*model)->Has("cls.predictions.bias"));
 }
 
@@ -70,10 +70,141 @@ TEST_F(ModelFolderTest, AcceptsAModelWithoutPoolerButNotHalfOfOne) {
   const TinyTensor bias = tensors_.back();
   tensors_.pop_back();
   SetTensors(tensors_);
-  EXPECT_THAT(Error(), HasSubstr("pooler.dense has no bias"));
+  EXPECT_THAT(Error(), HasSubstr("no bert.pooler.dense.bias"));
   tensors_.pop_back();
   SetTensors(tensors_);
   EXPECT_TRUE(ModelFolder::Open(folder_.path()).ok());
+}
+
+// The tensors of a model by its family's own names.
+std::vector<TinyTensor> OwnTensors(const char* config_json, bool with_prefix) {
+  Problems problems;
+  const EncoderConfig config = ParseEncoderConfig(config_json, problems);
+  const std::string prefix = config.model_type + ".";
+  std::vector<TinyTensor> tensors = TinyTensors(config_json);
+  for (TinyTensor& tensor : tensors) {
+    tensor.name = ExportName(config, tensor.name);
+    if (!with_prefix && tensor.name.starts_with(prefix)) tensor.name.erase(0, prefix.size());
+  }
+  return tensors;
+}
+
+TEST_F(ModelFolderTest, ReadsRobertaWithAndWithoutPrefixPoolerAndHead) {
+  folder_.Write("config.json", kTinyRoberta);
+  for (const bool with_prefix : {true, false}) {
+    std::vector<TinyTensor> tensors = OwnTensors(kTinyRoberta, with_prefix);
+    tensors.push_back({"lm_head.dense.weight", {4, 4}, std::vector<float>(16)});
+    tensors.push_back({"roberta.pooler.dense.weight", {4, 4}, std::vector<float>(16)});
+    tensors.push_back({"classifier.out_proj.weight", {3, 4}, std::vector<float>(12)});
+    tensors.push_back({"classifier.out_proj.bias", {3}, std::vector<float>(3)});
+    SetTensors(tensors);
+    const auto model = ModelFolder::Open(folder_.path());
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_TRUE((*model)->Has("head.dense.weight"));
+    EXPECT_THAT(*(*model)->Shape("head.out.weight"), ElementsAre(3, 4));
+    EXPECT_EQ((*model)->parameters(), (*model)->config().Parameters() + 15);
+  }
+  std::vector<TinyTensor> bare = OwnTensors(kTinyRoberta, false);
+  bare.resize(bare.size() - 2);
+  SetTensors(bare);
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_FALSE((*model)->Has("head.dense.weight"));
+}
+
+TEST_F(ModelFolderTest, ReadsDistilBertByCanonicalNames) {
+  folder_.Write("config.json", kTinyDistilBert);
+  for (const bool with_prefix : {true, false}) {
+    std::vector<TinyTensor> tensors = OwnTensors(kTinyDistilBert, with_prefix);
+    tensors.push_back({"vocab_transform.weight", {4, 4}, std::vector<float>(16)});
+    SetTensors(tensors);
+    const auto model = ModelFolder::Open(folder_.path());
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_THAT(*(*model)->Shape("encoder.layer.1.intermediate.dense.weight"), ElementsAre(8, 4));
+    EXPECT_FALSE((*model)->Has("embeddings.token_type_embeddings.weight"));
+    EXPECT_EQ((*model)->parameters(), (*model)->config().Parameters());
+  }
+}
+
+TEST_F(ModelFolderTest, RefusesTheTensorsOfAnotherFamily) {
+  folder_.Write("config.json", kTinyDistilBert);
+  SetTensors(OwnTensors(kTinyConfig, true));
+  EXPECT_THAT(Error(), HasSubstr("not part of a distilbert model: bert."));
+}
+
+TEST_F(ModelFolderTest, NamesTheOutputsOfItsHead) {
+  const auto labels = [this](const std::string& id2label) {
+    std::string config = kTinyConfig;
+    config.insert(1, id2label);
+    folder_.Write("config.json", config);
+    const auto model = ModelFolder::Open(folder_.path());
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model.ok() ? (*model)->Labels() : std::vector<std::string>{"?"};
+  };
+  EXPECT_THAT(labels(R"("id2label":{"0":"a","1":"b"},)"), ElementsAre());  // no head
+  tensors_.push_back({"classifier.weight", {2, 4}, std::vector<float>(8)});
+  tensors_.push_back({"classifier.bias", {2}, std::vector<float>(2)});
+  SetTensors(tensors_);
+  EXPECT_THAT(labels(R"("id2label":{"0":"a","1":"b"},)"), ElementsAre("a", "b"));
+  EXPECT_THAT(labels(""), ElementsAre("LABEL_0", "LABEL_1"));
+  EXPECT_THAT(labels(R"("id2label":{"0":"a","1":"b","2":"c"},)"), ElementsAre());
+}
+
+TEST_F(ModelFolderTest, RefusesAHeadThatFitsNoClassifier) {
+  tensors_.push_back({"classifier.weight", {2, 3}, std::vector<float>(6)});
+  SetTensors(tensors_);
+  EXPECT_THAT(Error(), HasSubstr("there is classifier.weight but no classifier.bias"));
+  tensors_.push_back({"classifier.bias", {2}, std::vector<float>(2)});
+  SetTensors(tensors_);
+  EXPECT_THAT(Error(), HasSubstr("has [2, 3] F32 and [2] F32 instead of [labels, 4]"));
+}
+
+class SentenceFolderTest : public ModelFolderTest {
+ protected:
+  static constexpr char kModules[] =
+      R"([{"idx":0,"name":"0","path":"","type":"sentence_transformers.models.Transformer"},
+          {"idx":1,"name":"1","path":"1_Pooling","type":"sentence_transformers.models.Pooling"}])";
+  SentenceFolderTest() {
+    folder_.Write("modules.json", kModules);
+    std::filesystem::create_directory(folder_.Path("1_Pooling"));
+    folder_.Write("1_Pooling/config.json", R"({"pooling_mode_mean_tokens":true})");
+  }
+  std::string Pooling() {
+    const auto model = ModelFolder::Open(folder_.path());
+    EXPECT_TRUE(model.ok()) << model.status();
+    return model.ok() ? (*model)->pooling() : "?";
+  }
+};
+
+TEST_F(SentenceFolderTest, SaysHowItPools) {
+  EXPECT_EQ(Pooling(), "mean");
+  std::filesystem::remove_all(folder_.Path("1_Pooling"));
+  EXPECT_EQ(Pooling(), "");
+  std::filesystem::remove(folder_.Path("modules.json"));
+  EXPECT_EQ(Pooling(), "");
+}
+
+TEST_F(SentenceFolderTest, MayHaveItsTransformerInAFolderOfItsOwn) {
+  std::filesystem::create_directory(folder_.Path("0_Transformer"));
+  for (const char* name : {"config.json", "vocab.txt", "model.safetensors"}) {
+    std::filesystem::rename(folder_.Path(name), folder_.Path("0_Transformer") + "/" + name);
+  }
+  std::string modules = kModules;
+  modules.replace(modules.find("\"path\":\"\""), 9, R"("path":"0_Transformer")");
+  folder_.Write("modules.json", modules);
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->pooling(), "mean");
+  EXPECT_EQ((*model)->dir(), folder_.Path("0_Transformer"));
+  EXPECT_THAT((*model)->tokenizer_files(), ElementsAre("vocab.txt"));
+  EXPECT_TRUE((*model)->OpenTokenizer().ok());
+}
+
+TEST_F(SentenceFolderTest, RefusesModulesThatMakeNoSense) {
+  folder_.Write("1_Pooling/config.json", "{}");
+  EXPECT_THAT(Error(), HasSubstr("1_Pooling/config.json: no pooling mode is set"));
+  folder_.Write("modules.json", R"([{"path":"../x","type":"models.Pooling"}])");
+  EXPECT_THAT(Error(), HasSubstr("modules.json: path '../x' of Pooling is not one folder's name"));
 }
 
 TEST_F(ModelFolderTest, ListsTensorsThatAreMissingExtraAndMisshaped) {
@@ -83,7 +214,7 @@ TEST_F(ModelFolderTest, ListsTensorsThatAreMissingExtraAndMisshaped) {
   const std::string error = Error();
   EXPECT_THAT(error, HasSubstr("1 tensors are missing: embeddings.LayerNorm.weight"));
   EXPECT_THAT(error, HasSubstr("position_embeddings.weight [4, 16] instead of [16, 4]"));
-  EXPECT_THAT(error, HasSubstr("not part of a BERT model: embeddings.Norm"));
+  EXPECT_THAT(error, HasSubstr("not part of a bert model: embeddings.Norm"));
 }
 
 TEST_F(ModelFolderTest, ListsTwentyAtMost) {

@@ -48,10 +48,13 @@ class BlobStoreTest : public testing::Test {
     return blobs_->GetUpload(Sha256::Hex(data), Size(data))->committed_bytes;
   }
   std::string Read(const std::string& sha256) {
-    auto file = blobs_->OpenBlob(sha256);
-    EXPECT_TRUE(file.ok()) << file.status();
-    std::string data(1 << 16, '\0');
-    data.resize(*(*file)->ReadAt(0, data.data(), data.size()));
+    auto download = blobs_->StartDownload(sha256, 0);
+    EXPECT_TRUE(download.ok()) << download.status();
+    std::string data, chunk;
+    do {
+      EXPECT_EQ((*download)->Read(4, chunk), absl::OkStatus());
+      data += chunk;
+    } while (!chunk.empty());
     return data;
   }
   static int64_t Size(const std::string& data) { return static_cast<int64_t>(data.size()); }
@@ -235,7 +238,46 @@ TEST_F(BlobStoreTest, KnowsABlobOnlyWithRowFileAndSize) {
   EXPECT_FALSE(blobs_->Has("../etc/passwd", 4).ok());
   ASSERT_EQ(fixture_.files().Remove(blobs_->PathOf(Sha256::Hex("hello"))), absl::OkStatus());
   EXPECT_FALSE(Has("hello"));
-  EXPECT_TRUE(absl::IsNotFound(blobs_->OpenBlob(Sha256::Hex("hello")).status()));
+  EXPECT_TRUE(absl::IsNotFound(blobs_->StartDownload(Sha256::Hex("hello"), 0).status()));
+}
+
+TEST_F(BlobStoreTest, SetsABlobAsideThatTheDiskHasChanged) {
+  ASSERT_EQ(Put("hello"), absl::OkStatus());
+  const std::string sha256 = Sha256::Hex("hello");
+  ASSERT_EQ(fixture_.files().WriteFileAtomically(blobs_->PathOf(sha256), "hellO"),
+            absl::OkStatus());
+  auto download = blobs_->StartDownload(sha256, 0);
+  std::string data;
+  ASSERT_EQ((*download)->Read(100, data), absl::OkStatus());
+  const absl::Status end = (*download)->Read(100, data);
+  EXPECT_TRUE(absl::IsDataLoss(end)) << end;
+  EXPECT_THAT(end.message(), HasSubstr(sha256));
+  EXPECT_FALSE(Has("hello"));
+  EXPECT_EQ(*fixture_.files().ReadFile("/data/blobs/damaged/" + sha256), "hellO");
+  // It can be brought again.
+  ASSERT_EQ(Put("hello"), absl::OkStatus());
+  EXPECT_TRUE(Has("hello"));
+  EXPECT_EQ(Read(sha256), "hello");
+}
+
+TEST_F(BlobStoreTest, SetsACutOffBlobAside) {
+  ASSERT_EQ(Put("hello"), absl::OkStatus());
+  const std::string sha256 = Sha256::Hex("hello");
+  ASSERT_EQ(fixture_.files().WriteFileAtomically(blobs_->PathOf(sha256), ""), absl::OkStatus());
+  std::string data;
+  EXPECT_TRUE(absl::IsDataLoss((*blobs_->StartDownload(sha256, 0))->Read(100, data)));
+  EXPECT_FALSE(Has("hello"));
+}
+
+TEST_F(BlobStoreTest, ADownloadThatGoesOnIsNotJudged) {
+  ASSERT_EQ(Put("hello"), absl::OkStatus());
+  auto download = blobs_->StartDownload(Sha256::Hex("hello"), 3);
+  std::string data;
+  ASSERT_EQ((*download)->Read(100, data), absl::OkStatus());
+  EXPECT_EQ(data, "lo");
+  EXPECT_EQ((*download)->Read(100, data), absl::OkStatus());
+  EXPECT_EQ(data, "");
+  EXPECT_TRUE(absl::IsInvalidArgument(blobs_->StartDownload(Sha256::Hex("hello"), 6).status()));
 }
 
 TEST_F(BlobStoreTest, MaterialisesAFolder) {

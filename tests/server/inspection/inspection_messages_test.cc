@@ -23,7 +23,19 @@ DatasetFile File(const std::string& path, v1::Dataset::Format format) {
 TEST(InspectionMessages, AskForADataset) {
   EXPECT_EQ(Json::parse(DatasetRequestJson(File("/b/ab", v1::Dataset::JSONL))), Json::parse(R"({
       "kind": "dataset", "path": "/b/ab", "format": "jsonl",
-      "text_columns": ["review"], "label_column": "stars"})"));
+      "text_columns": ["review"], "label_column": "stars", "label_kind": "single"})"));
+}
+
+TEST(InspectionMessages, SayHowTheLabelsOfADatasetAreMeant) {
+  DatasetFile file = File("/b/ab", v1::Dataset::CSV);
+  v1::TextColumns& columns = *file.dataset.mutable_columns();
+  columns.set_label_kind(v1::LABEL_KIND_MULTI);
+  columns.set_label_separator(";");
+  (*columns.mutable_label_names())["1"] = "good";
+  EXPECT_EQ(Json::parse(DatasetRequestJson(file)), Json::parse(R"({
+      "kind": "dataset", "path": "/b/ab", "format": "csv", "text_columns": ["review"],
+      "label_column": "stars", "label_kind": "multi", "label_separator": ";",
+      "label_names": {"1": "good"}})"));
 }
 
 TEST(InspectionMessages, AskForAModel) {
@@ -34,20 +46,65 @@ TEST(InspectionMessages, AskForAJob) {
   JobCheckInputs inputs;
   inputs.model_dir = "/m";
   inputs.train = File("/train", v1::Dataset::CSV);
-  inputs.train.dataset.add_labels("bad");
-  inputs.train.dataset.add_labels("good");
+  inputs.train->dataset.add_labels("bad");
+  inputs.train->dataset.add_labels("good");
   inputs.test = File("/test", v1::Dataset::TSV);
-  v1::FineTune tune;
+  v1::JobSpec spec;
+  v1::FineTune& tune = *spec.mutable_fine_tune();
   tune.set_eval_fraction(0.1);
+  tune.mutable_hyperparameters()->set_batch_size(32);
+  tune.mutable_lora()->set_rank(4);
+  tune.mutable_lora()->add_target_modules("query");
   tune.mutable_text_classification()->set_max_length(64);
-  EXPECT_EQ(Json::parse(JobRequestJson(inputs, tune)), Json::parse(R"({
-      "kind": "job", "model_dir": "/m", "task": "text_classification",
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec)), Json::parse(R"({
+      "kind": "job", "work": "fine_tune", "model_dir": "/m", "task": "text_classification",
       "train": {"path": "/train", "format": "csv", "text_columns": ["review"],
-                "label_column": "stars"},
+                "label_column": "stars", "label_kind": "single"},
       "eval": null,
       "test": {"path": "/test", "format": "tsv", "text_columns": ["review"],
-               "label_column": "stars"},
-      "eval_fraction": 0.1, "labels": ["bad", "good"], "max_length": 64})"));
+               "label_column": "stars", "label_kind": "single"},
+      "eval_fraction": 0.1, "labels": ["bad", "good"], "max_length": 64, "batch_size": 32,
+      "method": "lora", "lora": {"rank": 4, "target_modules": ["query"]}})"));
+}
+
+TEST(InspectionMessages, NameTheMethodOfAJob) {
+  JobCheckInputs inputs;
+  inputs.train = File("/train", v1::Dataset::CSV);
+  v1::JobSpec spec;
+  const auto request = [&] { return Json::parse(JobRequestJson(inputs, spec)); };
+  spec.mutable_fine_tune()->mutable_full();
+  EXPECT_EQ(request()["method"], "full");
+  spec.mutable_fine_tune()->mutable_head();
+  EXPECT_EQ(request()["method"], "head");
+  spec.mutable_fine_tune()->mutable_partial()->set_top_layers(2);
+  EXPECT_EQ(request()["method"], "partial");
+  EXPECT_EQ(request()["top_layers"], 2);
+}
+
+TEST(InspectionMessages, AskForAJobThatUsesAModel) {
+  JobCheckInputs inputs;
+  inputs.model_dir = "/m";
+  inputs.test = File("/rows", v1::Dataset::CSV);
+  v1::JobSpec spec;
+  spec.mutable_evaluate()->set_max_length(64);
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec)), Json::parse(R"({
+      "kind": "job", "work": "evaluate", "model_dir": "/m", "task": "text_classification",
+      "test": {"path": "/rows", "format": "csv", "text_columns": ["review"],
+               "label_column": "stars", "label_kind": "single"}, "max_length": 64})"));
+  spec.mutable_predict();
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec))["work"], "predict");
+}
+
+TEST(InspectionMessages, AJobReportTellsTheMemoryThatItWillNeed) {
+  EXPECT_EQ(
+      ReadJobReport(R"({"ok": true, "memory": {"estimated_bytes": 9}})")->estimated_memory_bytes,
+      9);
+  for (const char* memory : {"null", "7", "{}", R"({"estimated_bytes": "x"})"}) {
+    EXPECT_EQ(ReadJobReport(R"({"ok": true, "memory": )" + std::string(memory) + "}")
+                  ->estimated_memory_bytes,
+              0)
+        << memory;
+  }
 }
 
 TEST(InspectionMessages, AGoodDatasetBecomesReady) {
@@ -90,7 +147,7 @@ TEST(InspectionMessages, AModelGetsWhatTheReportSays) {
   v1::Model model;
   ASSERT_EQ(ApplyModelReport(
                 R"({"ok": true, "model_type": "bert", "architecture": "BertForMaskedLM",
-                    "parameters": 4400000, "max_length": 512})",
+                    "parameters": 4400000, "max_length": 512, "labels": ["no", "yes", 3]})",
                 model),
             absl::OkStatus());
   EXPECT_EQ(model.state(), v1::Model::READY);
@@ -98,6 +155,7 @@ TEST(InspectionMessages, AModelGetsWhatTheReportSays) {
   EXPECT_EQ(model.architecture(), "BertForMaskedLM");
   EXPECT_EQ(model.parameters(), 4400000);
   EXPECT_EQ(model.max_length(), 512);
+  EXPECT_THAT(model.labels(), testing::ElementsAre("no", "yes"));
 }
 
 TEST(InspectionMessages, WhatIsNoReportIsAnError) {

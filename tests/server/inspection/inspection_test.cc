@@ -112,6 +112,15 @@ class InspectionTest : public testing::Test {
     }),
               absl::OkStatus());
   }
+  void Ask() {
+    v1::JobSpec spec;
+    spec.mutable_fine_tune()->set_base_model("models/base");
+    spec.mutable_fine_tune()->set_train_dataset("datasets/train");
+    inspection_->CheckJob(spec, "key", [this](absl::StatusOr<CheckRecord> check) {
+      answers_.push_back(std::move(check));
+    });
+    fixture_.loop().RunUntilIdle();
+  }
   void Answer(absl::StatusOr<std::string> report) {
     inspector_.Answer(std::move(report));
     fixture_.loop().RunUntilIdle();
@@ -141,6 +150,7 @@ class InspectionTest : public testing::Test {
   std::optional<BlobStore> blobs_;
   FakeInspector inspector_;
   std::vector<std::string> applied_;
+  std::vector<absl::StatusOr<CheckRecord>> answers_;
   std::optional<Inspection> inspection_;
 };
 
@@ -278,6 +288,44 @@ TEST_F(InspectionTest, AJobWhoseCheckCrashesTwiceIsBadAndNotCached) {
   EXPECT_THAT(applied_[0], HasSubstr("INSPECTION_FAILED"));
   AddJob("again");
   EXPECT_EQ(inspector_.waiting.size(), 1u);
+}
+
+TEST_F(InspectionTest, AJobThatIsOnlyAskedAboutIsCheckedInItsTurn) {
+  Start();
+  AddModel("base");
+  Ask();
+  AddDataset("train");  // whose turn comes after the question's
+  Answer(kGood);
+  Answer(kGood);
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(answers_[0].status())) << answers_[0].status();
+  Ask();
+  Answer(kGood);
+  ASSERT_EQ(answers_.size(), 2u);
+  EXPECT_TRUE(answers_[1]->ok);
+  EXPECT_EQ(answers_[1]->report_json, kGood);
+  // It was cached: neither the next question nor a job needs an inspection.
+  const size_t inspections = inspector_.requests.size();
+  Ask();
+  AddJob("j");
+  EXPECT_EQ(inspector_.requests.size(), inspections);
+  EXPECT_EQ(answers_.size(), 3u);
+  EXPECT_THAT(applied_, ElementsAre("key ok", "key ok"));
+}
+
+TEST_F(InspectionTest, WhoeverAsksIsAnsweredWhenTheServerStops) {
+  Start();
+  AddDataset("train");
+  AddModel("base");
+  Answer(kGood);
+  Answer(kGood);
+  Ask();
+  Ask();
+  fixture_.loop().Kill(lane_);
+  inspection_.reset();
+  ASSERT_EQ(answers_.size(), 2u);
+  EXPECT_TRUE(absl::IsUnavailable(answers_[0].status()));
+  EXPECT_TRUE(absl::IsUnavailable(answers_[1].status()));
 }
 
 TEST_F(InspectionTest, StoresTheResultOnceTheDiskHasSpaceAgain) {

@@ -51,6 +51,72 @@ TEST(JobLifecycle, MakesAnIdFromThePrefixOrTheDatasetsName) {
   EXPECT_THAT(world.Create(request)->name(), StartsWith("jobs/movie-"));
 }
 
+TEST(JobLifecycle, ARequestThatDoesNotFitItsInputsIsRefusedWithTheField) {
+  JobWorld world;
+  v1::CreateJobRequest request = JobWorld::Request();
+  request.mutable_job()->mutable_spec()->mutable_fine_tune()->mutable_evaluation()->set_best_metric(
+      "rmse");
+  const auto job = world.Create(request);
+  EXPECT_EQ(job.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(job.status().message()),
+              HasSubstr("job.spec.fine_tune.evaluation.best_metric"));
+  EXPECT_EQ(world.Create(JobWorld::EvaluateRequest("e", "base")).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(JobLifecycle, EvaluationsAndPredictionsAreNamedAfterTheirDataset) {
+  JobWorld world;
+  world.AddClassifier("tuned");
+  for (const auto& request :
+       {JobWorld::EvaluateRequest("", "tuned"), JobWorld::PredictRequest("", "tuned")}) {
+    const auto job = world.Create(request);
+    ASSERT_TRUE(job.ok()) << job.status();
+    EXPECT_THAT(job->name(), StartsWith("jobs/held-out-"));
+    EXPECT_EQ(job->state(), v1::Job::VALIDATING);
+  }
+}
+
+TEST(JobLifecycle, AModelThatTurnsOutToHaveNoClassifierFailsTheJob) {
+  JobWorld world;
+  world.AddModel("new", v1::Model::CHECKING);
+  ASSERT_TRUE(world.Create(JobWorld::PredictRequest("a", "new")).ok());
+  EXPECT_EQ(world.State("a"), "VALIDATING(WAITING_FOR_DATASET)");
+  ASSERT_TRUE(world
+                  .Write([&](Transaction& transaction) -> absl::Status {
+                    ATTUNE_ASSIGN_OR_RETURN(v1::Model model, GetModel(transaction, "new"));
+                    model.set_state(v1::Model::READY);
+                    ATTUNE_RETURN_IF_ERROR(PutModel(transaction, model));
+                    return world.lifecycle().ApplyCheck(transaction, world.Job("a").check_key,
+                                                        {true, "{}", ""});
+                  })
+                  .ok());
+  EXPECT_EQ(world.State("a"), "FAILED");
+  EXPECT_EQ(world.Job("a").job.failure().reason(), v1::INVALID_MODEL);
+  EXPECT_THAT(world.Job("a").job.failure().message(), HasSubstr("models/new has no classifier"));
+}
+
+TEST(JobLifecycle, TheSpecIsCompletedOnceItsBaseIsChecked) {
+  JobWorld world;
+  world.AddModel("new", v1::Model::CHECKING);
+  v1::CreateJobRequest request = JobWorld::Request("a");
+  v1::FineTune& tune = *request.mutable_job()->mutable_spec()->mutable_fine_tune();
+  tune.set_base_model("models/new");
+  tune.mutable_lora();
+  ASSERT_TRUE(world.Create(request).ok());
+  ASSERT_TRUE(world
+                  .Write([&](Transaction& transaction) -> absl::Status {
+                    ATTUNE_ASSIGN_OR_RETURN(v1::Model model, GetModel(transaction, "new"));
+                    model.set_state(v1::Model::READY);
+                    model.set_model_type("distilbert");
+                    ATTUNE_RETURN_IF_ERROR(PutModel(transaction, model));
+                    return world.lifecycle().ApplyCheck(transaction, world.Job("a").check_key,
+                                                        {true, "{}", ""});
+                  })
+                  .ok());
+  EXPECT_THAT(world.Job("a").job.spec().fine_tune().lora().target_modules(),
+              ElementsAre("q_lin", "v_lin"));
+}
+
 TEST(JobLifecycle, TheSameRequestMakesOneJob) {
   JobWorld world;
   v1::CreateJobRequest request = JobWorld::Request();
@@ -114,14 +180,15 @@ TEST(JobLifecycle, WaitsForADatasetThatIsStillChecked) {
 
 TEST(JobLifecycle, ValidateWritesNothing) {
   JobWorld world;
-  absl::StatusOr<v1::Job> job;
+  absl::StatusOr<JobLifecycle::Preview> preview;
   ASSERT_TRUE(world.store()
                   .Read([&](Snapshot& snapshot) {
-                    job = world.lifecycle().Validate(snapshot, JobWorld::Request("a"));
-                    return job.status();
+                    preview = world.lifecycle().Validate(snapshot, JobWorld::Request("a"));
+                    return preview.status();
                   })
                   .ok());
-  EXPECT_EQ(job->name(), "jobs/a");
+  EXPECT_EQ(preview->job.name(), "jobs/a");
+  EXPECT_FALSE(preview->check_key.empty());
   EXPECT_EQ(world.Cancel("a").status().code(), absl::StatusCode::kNotFound);
 }
 
@@ -184,6 +251,15 @@ TEST(JobLifecycle, ACachedCheckQueuesAtOnce) {
   ASSERT_TRUE(world.Create(JobWorld::Request("b")).ok());
   EXPECT_EQ(world.State("b"), "QUEUED(WAITING_FOR_WORKER)");
   EXPECT_THAT(StatesOf(world.Events("b")), ElementsAre("VALIDATING", "QUEUED"));
+}
+
+TEST(JobLifecycle, TheEstimateOfTheCheckStaysWithTheJobAndItsCache) {
+  JobWorld world;
+  CheckRecord check = {true, "{}", ""};
+  check.estimated_memory_bytes = 3 << 20;
+  EXPECT_EQ(world.Submit(JobWorld::Request("a"), check).job.memory().estimated_bytes(), 3 << 20);
+  ASSERT_TRUE(world.Create(JobWorld::Request("b")).ok());  // from the cache
+  EXPECT_EQ(world.Job("b").job.memory().estimated_bytes(), 3 << 20);
 }
 
 TEST(JobLifecycle, ABadCheckFailsTheJobWithItsWords) {

@@ -42,10 +42,102 @@ TEST(JobValidator, AcceptsTheLeastRequest) {
   EXPECT_THAT(ValidateJob(JobWorld::Request()), IsEmpty());
 }
 
-TEST(JobValidator, AnEmptyRequestIsToldOfEveryMissingField) {
-  EXPECT_THAT(FieldsOf({}),
+TEST(JobValidator, WorkIsToldOfEveryMissingField) {
+  EXPECT_THAT(FieldsOf({}), ElementsAre("job.spec.work"));
+  const auto with = [](const std::function<void(v1::JobSpec&)>& set) {
+    v1::CreateJobRequest request;
+    set(*request.mutable_job()->mutable_spec());
+    return FieldsOf(request);
+  };
+  EXPECT_THAT(with([](auto& spec) { spec.mutable_fine_tune(); }),
               UnorderedElementsAre("job.spec.fine_tune.base_model",
                                    "job.spec.fine_tune.train_dataset", "job.spec.fine_tune.task"));
+  EXPECT_THAT(with([](auto& spec) { spec.mutable_evaluate()->set_max_length(-1); }),
+              UnorderedElementsAre("job.spec.evaluate.model", "job.spec.evaluate.dataset",
+                                   "job.spec.evaluate.max_length"));
+  EXPECT_THAT(with([](auto& spec) { spec.mutable_predict()->set_model("models/A"); }),
+              UnorderedElementsAre("job.spec.predict.model", "job.spec.predict.dataset"));
+}
+
+TEST(JobValidator, AcceptsEveryKindOfWorkAndMethod) {
+  EXPECT_THAT(ValidateJob(JobWorld::EvaluateRequest("a", "tuned")), IsEmpty());
+  EXPECT_THAT(ValidateJob(JobWorld::PredictRequest("a", "tuned")), IsEmpty());
+  EXPECT_THAT(FieldsAfter([](auto& r) { TuneOf(r).mutable_lora(); }), IsEmpty());
+  EXPECT_THAT(FieldsAfter([](auto& r) { TuneOf(r).mutable_head(); }), IsEmpty());
+  EXPECT_THAT(FieldsAfter([](auto& r) { TuneOf(r).mutable_partial()->set_top_layers(2); }),
+              IsEmpty());
+}
+
+TEST(JobValidator, RefusesMethodsThatMakeNoSense) {
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                v1::LoraTuning& lora = *TuneOf(r).mutable_lora();
+                lora.set_rank(0);
+                lora.set_alpha(0);
+                lora.set_dropout(1);
+                for (const char* module : {"query", "all-linear", "query", "a b", ""}) {
+                  lora.add_target_modules(module);
+                }
+              }),
+              UnorderedElementsAre("job.spec.fine_tune.lora.rank", "job.spec.fine_tune.lora.alpha",
+                                   "job.spec.fine_tune.lora.dropout",
+                                   "job.spec.fine_tune.lora.target_modules[1]",
+                                   "job.spec.fine_tune.lora.target_modules[2]",
+                                   "job.spec.fine_tune.lora.target_modules[3]",
+                                   "job.spec.fine_tune.lora.target_modules[4]"));
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                for (int i = 0; i < 65; ++i) {
+                  TuneOf(r).mutable_lora()->add_target_modules(absl::StrCat("m", i));
+                }
+              }),
+              ElementsAre("job.spec.fine_tune.lora.target_modules"));
+  EXPECT_THAT(FieldsAfter([](auto& r) { TuneOf(r).mutable_partial(); }),
+              ElementsAre("job.spec.fine_tune.partial.top_layers"));
+}
+
+TEST(JobValidator, ChecksEveryParameterGroup) {
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                v1::Hyperparameters& h = *TuneOf(r).mutable_hyperparameters();
+                for (const char* prefix : {"classifier", "classifier", "", "bert/encoder"}) {
+                  v1::ParameterGroup& group = *h.add_parameter_groups();
+                  group.set_prefix(prefix);
+                  group.set_learning_rate(1e-4);
+                }
+                h.mutable_parameter_groups(0)->set_learning_rate(0);
+              }),
+              ElementsAre("job.spec.fine_tune.hyperparameters.parameter_groups[0].learning_rate",
+                          "job.spec.fine_tune.hyperparameters.parameter_groups[1].prefix",
+                          "job.spec.fine_tune.hyperparameters.parameter_groups[2].prefix",
+                          "job.spec.fine_tune.hyperparameters.parameter_groups[3].prefix"));
+}
+
+TEST(JobValidator, RefusesValuesOfEnumsThatItDoesNotKnow) {
+  EXPECT_THAT(FieldsAfter([](auto& r) {
+                TuneOf(r).mutable_hyperparameters()->set_schedule(static_cast<v1::Schedule>(9));
+                TuneOf(r).mutable_text_classification()->set_class_weighting(
+                    static_cast<v1::ClassWeighting>(9));
+              }),
+              UnorderedElementsAre("job.spec.fine_tune.hyperparameters.schedule",
+                                   "job.spec.fine_tune.text_classification.class_weighting"));
+}
+
+TEST(JobValidator, EarlyStoppingNeedsEvaluationsToStopBy) {
+  const auto with = [](const std::function<void(v1::FineTune&)>& change) {
+    return FieldsAfter([&](auto& r) {
+      TuneOf(r).mutable_evaluation()->set_early_stopping_patience(2);
+      change(TuneOf(r));
+    });
+  };
+  EXPECT_THAT(with([](auto&) {}),
+              ElementsAre("job.spec.fine_tune.evaluation.early_stopping_patience"));
+  EXPECT_THAT(with([](auto& tune) { tune.set_eval_fraction(0.1); }), IsEmpty());
+  EXPECT_THAT(with([](auto& tune) { tune.set_eval_dataset("datasets/held-out"); }), IsEmpty());
+  EXPECT_THAT(with([](auto& tune) {
+                tune.set_eval_fraction(0.1);
+                tune.mutable_evaluation()->set_early_stopping_patience(-1);
+                tune.mutable_evaluation()->set_early_stopping_min_delta(std::nan(""));
+              }),
+              ElementsAre("job.spec.fine_tune.evaluation.early_stopping_patience",
+                          "job.spec.fine_tune.evaluation.early_stopping_min_delta"));
 }
 
 struct BadNumber {
@@ -78,6 +170,7 @@ TEST(JobValidator, RefusesNumbersOutsideTheirRange) {
       {"max_grad_norm", [=](H& h) { h.set_max_grad_norm(inf); }},
       {"dropout", [](H& h) { h.set_dropout(1); }},
       {"max_steps", [](H& h) { h.set_max_steps(-1); }},
+      {"label_smoothing", [](H& h) { h.set_label_smoothing(1); }},
   };
   for (const BadNumber& bad : cases) {
     EXPECT_THAT(FieldsAfter([&](auto& r) { bad.set(*TuneOf(r).mutable_hyperparameters()); }),
@@ -170,7 +263,7 @@ TEST(JobValidator, RefusesBadPoliciesAndResources) {
   EXPECT_THAT(
       FieldsAfter([](auto& r) {
         v1::JobSpec& spec = *r.mutable_job()->mutable_spec();
-        TuneOf(r).mutable_evaluation()->set_best_metric("bleu");
+        TuneOf(r).mutable_evaluation()->set_best_metric("F1 of all");
         TuneOf(r).mutable_checkpoints()->mutable_interval()->set_seconds(0);
         TuneOf(r).mutable_text_classification()->set_max_length(-1);
         spec.mutable_resources()->set_threads(0);
@@ -184,31 +277,6 @@ TEST(JobValidator, RefusesBadPoliciesAndResources) {
                            "job.spec.fine_tune.text_classification.max_length",
                            "job.spec.resources.threads", "job.spec.resources.memory_bytes",
                            "job.spec.retry.max_infra_retries", "job.spec.max_run_duration"));
-}
-
-TEST(JobValidator, DefaultsMakeTheSpecCompleteButForDropoutAndThreads) {
-  v1::JobSpec spec = JobWorld::Request().job().spec();
-  FillDefaults(spec);
-  const v1::FineTune& tune = spec.fine_tune();
-  EXPECT_TRUE(tune.has_full());
-  EXPECT_EQ(tune.hyperparameters().epochs(), 3);
-  EXPECT_EQ(tune.hyperparameters().batch_size(), 8);
-  EXPECT_EQ(tune.hyperparameters().learning_rate(), 5e-5);
-  EXPECT_EQ(tune.hyperparameters().max_grad_norm(), 1);
-  EXPECT_FALSE(tune.hyperparameters().has_dropout());
-  EXPECT_EQ(tune.evaluation().best_metric(), "accuracy");
-  EXPECT_EQ(tune.checkpoints().interval().seconds(), 300);
-  EXPECT_EQ(spec.retry().max_infra_retries(), 20);
-  EXPECT_FALSE(spec.resources().has_threads());
-}
-
-TEST(JobValidator, DefaultsKeepAnExplicitZero) {
-  v1::JobSpec spec = JobWorld::Request().job().spec();
-  spec.mutable_fine_tune()->mutable_hyperparameters()->set_max_grad_norm(0);
-  spec.mutable_retry()->set_max_infra_retries(0);
-  FillDefaults(spec);
-  EXPECT_EQ(spec.fine_tune().hyperparameters().max_grad_norm(), 0);
-  EXPECT_EQ(spec.retry().max_infra_retries(), 0);
 }
 
 TEST(JobValidator, TheDigestIgnoresRequestIdAndTheOrderOfLabels) {

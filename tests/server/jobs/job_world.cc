@@ -65,6 +65,24 @@ v1::CreateJobRequest JobWorld::Request(std::string job_id) {
   return request;
 }
 
+v1::CreateJobRequest JobWorld::EvaluateRequest(std::string job_id, const std::string& model) {
+  v1::CreateJobRequest request;
+  request.set_job_id(std::move(job_id));
+  v1::Evaluate& evaluate = *request.mutable_job()->mutable_spec()->mutable_evaluate();
+  evaluate.set_model("models/" + model);
+  evaluate.set_dataset("datasets/held-out");
+  return request;
+}
+
+v1::CreateJobRequest JobWorld::PredictRequest(std::string job_id, const std::string& model) {
+  v1::CreateJobRequest request;
+  request.set_job_id(std::move(job_id));
+  v1::Predict& predict = *request.mutable_job()->mutable_spec()->mutable_predict();
+  predict.set_model("models/" + model);
+  predict.set_dataset("datasets/held-out");
+  return request;
+}
+
 absl::StatusOr<v1::Job> JobWorld::Ask(
     absl::FunctionRef<absl::StatusOr<v1::Job>(Transaction&)> call) {
   absl::StatusOr<v1::Job> job;
@@ -87,11 +105,15 @@ JobRecord JobWorld::Submit(const std::string& job_id, int priority) {
 }
 
 JobRecord JobWorld::Submit(const v1::CreateJobRequest& request) {
+  return Submit(request, {true, R"({"rows":10})", ""});
+}
+
+JobRecord JobWorld::Submit(const v1::CreateJobRequest& request, const CheckRecord& check) {
   const v1::Job job = MustHave(Create(request));
   const std::string id = job.name().substr(5);
   const std::string check_key = Job(id).check_key;
   MustBeOk(Write([&](Transaction& transaction) {
-    return lifecycle_.ApplyCheck(transaction, check_key, {true, R"({"rows":10})", ""});
+    return lifecycle_.ApplyCheck(transaction, check_key, check);
   }));
   return Job(id);
 }
@@ -141,7 +163,7 @@ std::string JobWorld::State(const std::string& job_id) {
   return absl::StrCat(state, "(", v1::Job::StateReason_Name(job.reason()), ")");
 }
 
-void JobWorld::AddDataset(const std::string& id, v1::Dataset::State state) {
+void JobWorld::AddDataset(const std::string& id, v1::Dataset::State state, v1::LabelKind kind) {
   v1::Dataset dataset;
   dataset.set_name("datasets/" + id);
   dataset.mutable_file()->set_path(id + ".csv");
@@ -149,6 +171,7 @@ void JobWorld::AddDataset(const std::string& id, v1::Dataset::State state) {
   dataset.set_format(v1::Dataset::CSV);
   dataset.mutable_columns()->add_text("text");
   dataset.mutable_columns()->set_label("label");
+  dataset.mutable_columns()->set_label_kind(kind);
   dataset.set_state(state);
   if (state == v1::Dataset::INVALID) dataset.set_error_message("line 7: broken UTF-8\nline 9: …");
   if (state == v1::Dataset::READY) {
@@ -165,6 +188,21 @@ void JobWorld::AddModel(const std::string& id, v1::Model::State state) {
   model.set_state(state);
   model.set_model_type("bert");
   model.set_max_length(512);
+  *model.add_files() = AddBlob("model.safetensors");
+  MustBeOk(Write([&](Transaction& transaction) { return InsertModel(transaction, model); }));
+}
+
+void JobWorld::AddClassifier(const std::string& id, const std::string& source_job) {
+  v1::Model model;
+  model.set_name("models/" + id);
+  model.set_state(v1::Model::READY);
+  model.set_model_type("bert");
+  model.set_architecture("BertForSequenceClassification");
+  for (const char* label : {"no", "yes"}) model.add_labels(label);
+  if (!source_job.empty()) {
+    model.set_source_job("jobs/" + source_job);
+    model.set_base_model("models/base");
+  }
   *model.add_files() = AddBlob("model.safetensors");
   MustBeOk(Write([&](Transaction& transaction) { return InsertModel(transaction, model); }));
 }

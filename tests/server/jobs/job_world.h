@@ -25,7 +25,9 @@ namespace attune {
 
 class JobWorld {
  public:
-  JobWorld();  // with models/base (bert), datasets/reviews and datasets/held-out, all READY
+  // With models/base (bert, no classifier), datasets/reviews and datasets/held-out (single-label),
+  // all READY.
+  JobWorld();
   ~JobWorld();
 
   SimLoop& loop() { return loop_; }
@@ -39,11 +41,14 @@ class JobWorld {
   absl::Status Write(absl::FunctionRef<absl::Status(Transaction&)> body);
 
   // ---- users ----
-  static v1::CreateJobRequest Request(std::string job_id = "");
+  static v1::CreateJobRequest Request(std::string job_id = "");  // a FineTune
+  static v1::CreateJobRequest EvaluateRequest(std::string job_id, const std::string& model);
+  static v1::CreateJobRequest PredictRequest(std::string job_id, const std::string& model);
   absl::StatusOr<v1::Job> Create(const v1::CreateJobRequest& request);
   // Created and checked: QUEUED.
   JobRecord Submit(const std::string& job_id, int priority = 0);
   JobRecord Submit(const v1::CreateJobRequest& request);
+  JobRecord Submit(const v1::CreateJobRequest& request, const CheckRecord& check);
   absl::StatusOr<v1::Job> Cancel(const std::string& job_id);
   absl::StatusOr<v1::Job> Pause(const std::string& job_id);
   absl::StatusOr<v1::Job> Resume(const std::string& job_id);
@@ -54,8 +59,11 @@ class JobWorld {
   std::vector<v1::JobEvent> Events(const std::string& job_id);
   // "QUEUED", "RUNNING(STARTING)".
   std::string State(const std::string& job_id);
-  void AddDataset(const std::string& id, v1::Dataset::State state = v1::Dataset::READY);
+  void AddDataset(const std::string& id, v1::Dataset::State state = v1::Dataset::READY,
+                  v1::LabelKind kind = v1::LABEL_KIND_SINGLE);
   void AddModel(const std::string& id, v1::Model::State state = v1::Model::READY);
+  // A classifier; with a job that made it: tuned from models/base on datasets/reviews.
+  void AddClassifier(const std::string& id, const std::string& source_job = "");
   void AddWorker(const std::string& id, int slots = 1, int threads = 2);
   v1::FileRef AddBlob(const std::string& path);  // with a row that says it is there
 

@@ -2,6 +2,7 @@
 #include "server/jobs/leases.h"
 
 #include <string>
+#include <tuple>
 
 #include "base/errors.h"
 #include "gmock/gmock.h"
@@ -37,6 +38,15 @@ v1::Lease LeaseOf(JobWorld& world, const std::string& job_id) {
                   })
                   .ok());
   return *lease;
+}
+
+v1::CreateJobRequest WithBatch(const std::string& id, int64_t batch, int64_t accumulation = 1) {
+  v1::CreateJobRequest request = JobWorld::Request(id);
+  v1::Hyperparameters& h =
+      *request.mutable_job()->mutable_spec()->mutable_fine_tune()->mutable_hyperparameters();
+  h.set_batch_size(batch);
+  h.set_gradient_accumulation_steps(accumulation);
+  return request;
 }
 
 // ---- grant ----
@@ -101,6 +111,23 @@ TEST(Leases, TheLeaseHasAllThatAWorkerNeeds) {
   EXPECT_EQ(lease.test().name(), "datasets/held-out");
   EXPECT_EQ(lease.labels_size(), 2);
   EXPECT_EQ(lease.resume_files_size(), 0);
+}
+
+TEST(Leases, AnEvaluationsLeaseHasTheModelItsBaseAndItsLabels) {
+  JobWorld world;
+  world.AddWorker("w1");
+  world.AddClassifier("tuned", "maker");
+  world.Submit(JobWorld::EvaluateRequest("a", "tuned"));
+  world.Grant("a");
+  const v1::Lease lease = LeaseOf(world, "a");
+  EXPECT_TRUE(lease.spec().evaluate().compare_base());
+  EXPECT_EQ(lease.base_model_files_size(), 1);
+  EXPECT_EQ(lease.compare_model_files_size(), 1);
+  EXPECT_NE(lease.base_model_files(0).sha256(), lease.compare_model_files(0).sha256());
+  EXPECT_FALSE(lease.has_train());
+  EXPECT_EQ(lease.test().name(), "datasets/held-out");
+  EXPECT_THAT(lease.labels(), testing::ElementsAre("no", "yes"));
+  EXPECT_EQ(lease.micro_batch_divisor(), 1);
 }
 
 TEST(Leases, TheNextAttemptStartsAtTheCommittedStep) {
@@ -278,7 +305,9 @@ TEST(Leases, UserAndMemoryFailuresAreFinalAndSayWhatToChange) {
   world.Grant("a");
   ASSERT_TRUE(world.Fail("a", v1::Failed::USER).ok());
   EXPECT_EQ(world.Job("a").job.failure().reason(), v1::NON_FINITE_LOSS);
-  world.Submit("b");
+  v1::CreateJobRequest request = JobWorld::Request("b");
+  request.mutable_job()->mutable_spec()->mutable_retry()->set_halve_batch_when_out_of_memory(false);
+  world.Submit(request);
   world.Grant("b");
   ASSERT_TRUE(world.Fail("b", v1::Failed::RESOURCE).ok());
   EXPECT_EQ(world.State("b"), "FAILED");
@@ -315,6 +344,69 @@ TEST(Leases, TheTimeLimitStopsOnlyTheAttemptItWasSetFor) {
   EXPECT_EQ(world.Attempt("a").directive_id, 0);
   ASSERT_TRUE(stop(fence).ok());
   EXPECT_EQ(world.Attempt("a").stop_cause, v1::STOP_CAUSE_TIME_LIMIT);
+}
+
+// ---- memory ----
+
+TEST(Leases, AnEndForWantOfMemoryIsRetriedOnceWithHalfTheMicroBatch) {
+  JobWorld world;
+  world.AddWorker("w1");
+  world.Submit(WithBatch("a", 8, 3));
+  world.Grant("a");
+  EXPECT_EQ(LeaseOf(world, "a").micro_batch_divisor(), 1);
+  const absl::Time now = world.loop().clock().Now();
+  ASSERT_TRUE(world.Fail("a", v1::Failed::RESOURCE).ok());
+  EXPECT_EQ(world.State("a"), "QUEUED(BACKOFF)");
+  EXPECT_THAT(world.Job("a").job.reason_message(),
+              HasSubstr("once more with batch_size 4 and gradient_accumulation_steps 6"));
+  EXPECT_LE(FromTimestamp(world.Job("a").job.not_before_time()) - now, absl::Seconds(6));
+  EXPECT_EQ(world.Job("a").infra_ends, 0);
+  ASSERT_GT(world.Grant("a"), 0);
+  EXPECT_EQ(LeaseOf(world, "a").micro_batch_divisor(), 2);
+  ASSERT_TRUE(world.Fail("a", v1::Failed::RESOURCE).ok());
+  EXPECT_EQ(world.State("a"), "FAILED");
+}
+
+TEST(Leases, AnOddMicroBatchIsCutIntoEqualPartsToo) {
+  JobWorld world;
+  world.AddWorker("w1", 3);
+  for (const auto& [id, batch, divisor] :
+       {std::tuple("a", 9, 3), std::tuple("b", 7, 7), std::tuple("c", 65536, 2)}) {
+    world.Submit(WithBatch(id, batch));
+    world.Grant(id);
+    ASSERT_TRUE(world.Fail(id, v1::Failed::RESOURCE).ok());
+    EXPECT_EQ(world.Job(id).micro_batch_divisor, divisor) << batch;
+  }
+}
+
+TEST(Leases, WhatCannotBeHalvedOrMayNotBeFails) {
+  JobWorld world;
+  world.AddWorker("w1", 3);
+  world.Submit(WithBatch("one", 1));
+  v1::CreateJobRequest unwilling = WithBatch("unwilling", 8);
+  unwilling.mutable_job()->mutable_spec()->mutable_retry()->set_halve_batch_when_out_of_memory(
+      false);
+  world.Submit(unwilling);
+  world.AddClassifier("tuned");
+  world.Submit(JobWorld::PredictRequest("predict", "tuned"));
+  for (const char* id : {"one", "unwilling", "predict"}) {
+    world.Grant(id);
+    ASSERT_TRUE(world.Fail(id, v1::Failed::RESOURCE).ok());
+    EXPECT_EQ(world.State(id), "FAILED") << id;
+  }
+}
+
+TEST(Leases, APauseDoesNotForgetThatTheBatchWasHalved) {
+  JobWorld world;
+  world.AddWorker("w1");
+  world.Submit(WithBatch("a", 8));
+  world.Grant("a");
+  ASSERT_TRUE(world.Pause("a").ok());
+  ASSERT_TRUE(world.Fail("a", v1::Failed::RESOURCE).ok());
+  EXPECT_EQ(world.State("a"), "PAUSED");
+  ASSERT_TRUE(world.Resume("a").ok());
+  ASSERT_GT(world.Grant("a"), 0);
+  EXPECT_EQ(LeaseOf(world, "a").micro_batch_divisor(), 2);
 }
 
 }  // namespace

@@ -29,6 +29,22 @@ TEST(RetryPolicy, UserAndResourceFailuresAreFinal) {
   }
 }
 
+TEST(RetryPolicy, WantOfMemoryIsTriedOnceMoreWithLess) {
+  SeededRng rng(1);
+  RetrySituation situation;
+  situation.failure_class = v1::Failed::RESOURCE;
+  situation.may_shrink = true;
+  situation.stalled_ends = 2;
+  const RetryDecision decision = DecideRetry(situation, rng);
+  EXPECT_EQ(decision.kind, Kind::kShrink);
+  EXPECT_GE(decision.delay, absl::Seconds(4));
+  EXPECT_LE(decision.delay, absl::Seconds(6));
+  EXPECT_EQ(decision.infra_ends, 0);
+  EXPECT_EQ(decision.stalled_ends, 2);
+  situation.failure_class = v1::Failed::USER;
+  EXPECT_EQ(DecideRetry(situation, rng).kind, Kind::kFail);
+}
+
 TEST(RetryPolicy, WaitsTwiceAsLongEachTimeUpToTenMinutes) {
   SeededRng rng(1);
   absl::Duration expected = absl::Seconds(5);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace attune {
 namespace {
 
@@ -53,6 +55,53 @@ TEST(ValidateDataset, RefusesTheLabelAsText) {
   v1::CreateDatasetRequest request = GoodDataset();
   request.mutable_dataset()->mutable_columns()->set_label("text");
   EXPECT_THAT(ValidateDataset(request), Contains(Field(&FieldViolation::field, "dataset.columns")));
+}
+
+TEST(ValidateDataset, RowsToPredictNeedNoLabelColumn) {
+  v1::CreateDatasetRequest request = GoodDataset();
+  request.mutable_dataset()->mutable_columns()->set_text(0, "label");
+  request.mutable_dataset()->mutable_columns()->set_label_kind(v1::LABEL_KIND_NONE);
+  EXPECT_THAT(ValidateDataset(request), IsEmpty());
+}
+
+TEST(ValidateDataset, RefusesLabelsThatMakeNoSense) {
+  const auto after = [](const std::function<void(v1::TextColumns&)>& change) {
+    v1::CreateDatasetRequest request = GoodDataset();
+    change(*request.mutable_dataset()->mutable_columns());
+    return ValidateDataset(request);
+  };
+  const auto with_separator = [&](v1::LabelKind kind, const char* separator) {
+    return after([&](v1::TextColumns& columns) {
+      columns.set_label_kind(kind);
+      columns.set_label_separator(separator);
+    });
+  };
+  const auto with_names = [&](v1::LabelKind kind, const std::string& label,
+                              const std::string& name) {
+    return after([&](v1::TextColumns& columns) {
+      columns.set_label_kind(kind);
+      (*columns.mutable_label_names())[label] = name;
+    });
+  };
+  const auto refuses = [](const char* field) {
+    return testing::ElementsAre(Field(&FieldViolation::field, field));
+  };
+  EXPECT_THAT(after([](auto& columns) { columns.set_label_kind(static_cast<v1::LabelKind>(9)); }),
+              refuses("dataset.columns.label_kind"));
+  EXPECT_THAT(with_separator(v1::LABEL_KIND_MULTI, "¦"), IsEmpty());
+  for (const char* separator : {"||", "\n"}) {
+    EXPECT_THAT(with_separator(v1::LABEL_KIND_MULTI, separator),
+                refuses("dataset.columns.label_separator"));
+  }
+  EXPECT_THAT(with_separator(v1::LABEL_KIND_SINGLE, "|"),
+              refuses("dataset.columns.label_separator"));
+  EXPECT_THAT(with_names(v1::LABEL_KIND_SINGLE, "0", "negative"), IsEmpty());
+  EXPECT_THAT(with_names(v1::LABEL_KIND_NUMBER, "0", "negative"),
+              refuses("dataset.columns.label_names"));
+  for (const char* name : {"", "a\x1b[31m"}) {
+    EXPECT_THAT(with_names(v1::LABEL_KIND_SINGLE, "0", name),
+                refuses("dataset.columns.label_names"));
+  }
 }
 
 TEST(ValidateModel, RefusesPathsThatLeaveTheFolder) {

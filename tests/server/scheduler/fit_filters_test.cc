@@ -53,8 +53,9 @@ TEST(FitFilters, EachFilterSaysNoInItsOwnWords) {
   cases[1].words = "1 without the task translation";
   cases[2].demand.model_type = "llama";
   cases[2].words = "1 without the model family llama";
-  cases[3].demand.memory_bytes = 1001;
-  cases[3].words = "1 with less than 1001 bytes of memory a slot";
+  cases[3].worker.memory_per_slot_bytes = 512 << 20;
+  cases[3].demand.memory_bytes = int64_t{5} << 29;
+  cases[3].words = "1 with 512 MiB of memory a slot, where 2.5 GiB are asked for";
   cases[4].demand.threads = 5;
   cases[4].words = "1 with fewer than 5 threads a slot";
   cases[5].demand.labels = {{"zone", "b"}};
@@ -63,6 +64,18 @@ TEST(FitFilters, EachFilterSaysNoInItsOwnWords) {
     EXPECT_FALSE(Suits(c.demand, c.worker)) << c.words;
     EXPECT_THAT(Explain(c.demand, {c.worker}, 0), HasSubstr(c.words));
   }
+}
+
+TEST(FitFilters, SaysTheMostMemoryOfThoseWithTooLittleAndWhoWantsMore) {
+  Demand demand = Bert();
+  demand.memory_bytes = int64_t{3} << 30;
+  demand.memory_is_estimate = true;
+  WorkerOffer small = Worker(), larger = Worker();
+  small.memory_per_slot_bytes = 1 << 20;
+  larger.memory_per_slot_bytes = int64_t{2} << 30;
+  EXPECT_THAT(Explain(demand, {small, larger}, 0),
+              HasSubstr("2 with at most 2.0 GiB of memory a slot, where 3.0 GiB are estimated to "
+                        "be needed"));
 }
 
 TEST(FitFilters, SaysThatNoWorkerIsConnected) {

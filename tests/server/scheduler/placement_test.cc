@@ -14,7 +14,9 @@ using testing::IsEmpty;
 Candidate Job(std::string id, int64_t memory_bytes = 0) {
   Candidate candidate;
   candidate.job_id = std::move(id);
-  candidate.demand = {"text_classification", "bert", memory_bytes, {}, 0};
+  candidate.demand.task = "text_classification";
+  candidate.demand.model_type = "bert";
+  candidate.demand.memory_bytes = memory_bytes;
   return candidate;
 }
 

@@ -80,7 +80,33 @@ TEST_F(SchedulerTest, EachWaitingJobSaysWhy) {
   v1::CreateJobRequest request = JobWorld::Request("huge");
   request.mutable_job()->mutable_spec()->mutable_resources()->set_memory_bytes(int64_t{1} << 50);
   world_.Submit(request);
-  EXPECT_THAT(Why("huge"), HasSubstr("no worker can run it (of 1: 1 with less than"));
+  EXPECT_THAT(Why("huge"),
+              HasSubstr("no worker can run it (of 1: 1 with 8.0 GiB of memory a slot"));
+}
+
+TEST_F(SchedulerTest, AJobWhoseEstimateFitsNoSlotWaitsAndSaysSo) {
+  world_.AddWorker("w1");
+  Start();
+  CheckRecord check = {true, "{}", ""};
+  check.estimated_memory_bytes = int64_t{9} << 30;
+  world_.Submit(JobWorld::Request("large"), check);
+  EXPECT_EQ(world_.State("large"), "QUEUED(WAITING_FOR_WORKER)");
+  EXPECT_THAT(Why("large"),
+              HasSubstr("1 with 8.0 GiB of memory a slot, where 9.0 GiB are estimated"));
+  check.estimated_memory_bytes = int64_t{7} << 30;
+  v1::CreateJobRequest request = JobWorld::Request("small");
+  request.mutable_job()->mutable_spec()->mutable_fine_tune()->set_eval_fraction(0.1);
+  world_.Submit(request, check);
+  EXPECT_EQ(world_.State("small"), "RUNNING(STARTING)");
+}
+
+TEST_F(SchedulerTest, AnEvaluationGoesWhereItsModelCanRun) {
+  world_.AddClassifier("tuned");
+  Start();
+  world_.Submit(JobWorld::EvaluateRequest("e", "tuned"));
+  EXPECT_THAT(Why("e"), HasSubstr("no worker is connected"));
+  world_.AddWorker("w1");
+  EXPECT_EQ(world_.State("e"), "RUNNING(STARTING)");
 }
 
 TEST_F(SchedulerTest, AJobThatFitsNowhereDoesNotHoldUpTheOthers) {

@@ -11,7 +11,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/store/events_table.h"
-#include "server/store/inputs_table.h"
 #include "tests/server/jobs/job_world.h"
 
 namespace attune {
@@ -60,6 +59,12 @@ v1::AttemptReport Failed(v1::Failed::FailureClass failure_class) {
   v1::AttemptReport report;
   report.mutable_failed()->set_failure_class(failure_class);
   report.mutable_failed()->set_message("signal 9");
+  return report;
+}
+v1::AttemptReport DamagedCheckpoint() {
+  v1::AttemptReport report = Failed(v1::Failed::INFRA);
+  report.mutable_failed()->set_reason(v1::CHECKPOINT_DAMAGED);
+  report.mutable_failed()->set_message("manifest.json cannot be read back");
   return report;
 }
 v1::AttemptReport Stopped(v1::StopCause cause) {
@@ -143,16 +148,6 @@ class ReportIngestTest : public testing::Test {
                     })
                     .ok());
     return steps;
-  }
-  absl::StatusOr<v1::Model> Model(const std::string& id) {
-    absl::StatusOr<v1::Model> model;
-    world_.store()
-        .Read([&](Snapshot& snapshot) {
-          model = GetModel(snapshot, id);
-          return model.status();
-        })
-        .IgnoreError();
-    return model;
   }
 
   JobWorld world_;
@@ -238,6 +233,49 @@ TEST_F(ReportIngestTest, ACheckpointMovesTheCommittedStepAndOldOnesGo) {
   EXPECT_EQ(world_.Events("a").back().checkpoint().step(), 30);
 }
 
+TEST_F(ReportIngestTest, ADamagedCheckpointIsGivenUpForTheOneBefore) {
+  Begin();
+  EXPECT_EQ(Report({Started(), Checkpoint(10, world_.AddBlob("ten")),
+                    Checkpoint(20, world_.AddBlob("twenty")), Failed(v1::Failed::INFRA)}),
+            "OK");
+  Begin();
+  EXPECT_EQ(world_.Attempt("a").start_step, 20);
+  EXPECT_EQ(Report({DamagedCheckpoint()}), "OK");
+  EXPECT_EQ(world_.State("a"), "QUEUED(BACKOFF)");
+  EXPECT_EQ(world_.Job("a").job.committed_step(), 10);
+  const auto events = world_.Events("a");
+  const auto& damage = events[events.size() - 2].checkpoint_damage();
+  EXPECT_EQ(damage.step(), 20);
+  EXPECT_EQ(damage.fallback_step(), 10);
+  EXPECT_EQ(damage.message(), "manifest.json cannot be read back");
+  Begin();
+  EXPECT_EQ(world_.Attempt("a").start_step, 10);
+  // The step is reached again, and its checkpoint takes the bad one's place.
+  EXPECT_EQ(Report({Started(10), Checkpoint(20, world_.AddBlob("again"))}), "OK");
+  EXPECT_EQ(world_.Job("a").job.committed_step(), 20);
+}
+
+TEST_F(ReportIngestTest, WithoutASoundCheckpointTheJobStartsAnewAndIsNotWithoutProgress) {
+  Begin();
+  EXPECT_EQ(Report({Started(), Checkpoint(10, world_.AddBlob("ten")),
+                    Checkpoint(20, world_.AddBlob("twenty")), Failed(v1::Failed::INFRA)}),
+            "OK");
+  for (const int64_t start : {20, 10, 0}) {
+    Begin();
+    EXPECT_EQ(world_.Attempt("a").start_step, start);
+    EXPECT_EQ(Report({start > 0 ? DamagedCheckpoint() : Started()}), "OK");
+  }
+  EXPECT_EQ(world_.Job("a").job.committed_step(), 0);
+  EXPECT_EQ(world_.State("a"), "RUNNING(TRAINING)");
+}
+
+TEST_F(ReportIngestTest, DamageOfACheckpointThatIsNotTheNewestChangesNothing) {
+  Begin();
+  EXPECT_EQ(Report({Started(), Checkpoint(10, world_.AddBlob("ten")), DamagedCheckpoint()}), "OK");
+  EXPECT_EQ(world_.Job("a").job.committed_step(), 10);
+  EXPECT_EQ(world_.State("a"), "QUEUED(BACKOFF)");
+}
+
 TEST_F(ReportIngestTest, ACheckpointNeverGoesBackAndTheSameStepIsHarmless) {
   Begin();
   EXPECT_EQ(Report({Started(), Checkpoint(20, world_.AddBlob("s"))}), "OK");
@@ -254,42 +292,6 @@ TEST_F(ReportIngestTest, NothingIsRegisteredWhoseBytesAreNotThere) {
   EXPECT_THAT(std::string(last_.message()), HasSubstr(missing.sha256()));
   EXPECT_EQ(Report({Started(), Succeeded(missing)}), "INVALID_FIELD");
   EXPECT_EQ(world_.State("a"), "RUNNING(STARTING)");  // all or nothing
-}
-
-TEST_F(ReportIngestTest, SuccessMakesAModelAndFreesTheSlot) {
-  Begin();
-  const v1::FileRef file = world_.AddBlob("model.safetensors");
-  EXPECT_EQ(Report({Started(), Evaluation(v1::Evaluation::TEST, 0.8), Succeeded(file)}), "OK");
-  const v1::Job job = world_.Job("a").job;
-  EXPECT_EQ(job.state(), v1::Job::SUCCEEDED);
-  EXPECT_EQ(job.output_model(), "models/a");
-  EXPECT_EQ(world_.Events("a").back().state().output_model(), "models/a");
-  EXPECT_FALSE(world_.Attempt("a").slot_held);
-  const auto model = Model("a");
-  ASSERT_TRUE(model.ok());
-  EXPECT_EQ(model->state(), v1::Model::READY);
-  EXPECT_EQ(model->files(0).sha256(), file.sha256());
-  EXPECT_EQ(model->labels_size(), 2);
-  EXPECT_EQ(model->source_job(), "jobs/a");
-  EXPECT_EQ(model->base_model(), "models/base");
-  EXPECT_EQ(model->final_test().metrics().at("accuracy"), 0.8);
-}
-
-TEST_F(ReportIngestTest, AModelIsNeverOverwritten) {
-  world_.AddModel("a");
-  Begin();
-  EXPECT_EQ(Report({Started(), Succeeded(world_.AddBlob("m"))}), "OK");
-  EXPECT_EQ(world_.Job("a").job.output_model(), "models/a-2");
-  EXPECT_EQ(Model("a")->source_job(), "");
-}
-
-TEST_F(ReportIngestTest, ACancelledJobNeverSucceeds) {
-  Begin();
-  EXPECT_EQ(Report({Started()}), "OK");
-  ASSERT_TRUE(world_.Cancel("a").ok());
-  EXPECT_EQ(Report({Succeeded(world_.AddBlob("m"))}), "OK");
-  EXPECT_EQ(world_.State("a"), "CANCELLED");
-  EXPECT_TRUE(absl::IsNotFound(Model("a").status()));
 }
 
 TEST_F(ReportIngestTest, FailuresAreRetriedOrNot) {

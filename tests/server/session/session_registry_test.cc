@@ -354,6 +354,43 @@ TEST_F(SessionRegistryTest, ADeadTrainersSlotIsFreeWhileItsReportsCome) {
 
 // ---- proofs of death ----
 
+TEST_F(SessionRegistryTest, ALostAttemptHoldsItsSlotUntilItsWorkerRunsItNoMore) {
+  const auto silent = Hello();
+  Grant("a");
+  const v1::HeldAttempt old = Held("a");
+  Heartbeat(*silent, {old});
+  world_.loop().RunFor(absl::Seconds(20));
+  Hello({}, "w2");
+  ASSERT_GT(world_.Grant("a", "w2"), 0);
+  Heartbeat(*silent, {old});
+  EXPECT_EQ(world_.Attempt("a", 1).state, v1::Attempt::LOST);
+  EXPECT_TRUE(world_.Attempt("a", 1).slot_held);
+  Heartbeat(*silent, {});
+  EXPECT_FALSE(world_.Attempt("a", 1).slot_held);
+  EXPECT_EQ(world_.State("a"), "RUNNING(STARTING)");  // on w2, untouched
+}
+
+TEST_F(SessionRegistryTest, AnAttemptThatWasLostBeforeItsLeaseWentOutHoldsNoSlot) {
+  const auto line = Hello();
+  Hello({}, "w2");
+  world_.Submit("a");
+  line->heard.clear();
+  ASSERT_TRUE(
+      world_
+          .Write([&](Transaction& transaction) -> absl::Status {
+            Leases& leases = world_.leases();
+            ATTUNE_ASSIGN_OR_RETURN(const auto first, leases.Grant(transaction, {"a", "w1", 2}));
+            ATTUNE_RETURN_IF_ERROR(leases.Lapse(transaction, first.fence, "a"));
+            return leases.Grant(transaction, {"a", "w2", 2}).status();
+          })
+          .ok());
+  Settle();
+  EXPECT_EQ(world_.Attempt("a", 1).state, v1::Attempt::LOST);
+  EXPECT_FALSE(world_.Attempt("a", 1).slot_held);
+  EXPECT_TRUE(world_.Attempt("a", 2).slot_held);
+  EXPECT_THAT(line->heard, IsEmpty());
+}
+
 TEST_F(SessionRegistryTest, AStartedAttemptThatIsNotHeldIsLostAndRetried) {
   Hello();
   Grant("a");

@@ -118,11 +118,12 @@ TEST_F(InputsTableTest, CachesTheNewestResultOfACheck) {
               absl::OkStatus());
   };
   put({false, "{}", "bad"});
-  put({true, "{\"ok\":true}", ""});
+  put({true, "{\"ok\":true}", "", 1 << 30});
   ASSERT_EQ(fixture_.Read([](Snapshot& snapshot) -> absl::Status {
     ATTUNE_ASSIGN_OR_RETURN(const auto found, FindCheck(snapshot, "key"));
     EXPECT_TRUE(found && found->ok);
     EXPECT_EQ(found->report_json, "{\"ok\":true}");
+    EXPECT_EQ(found->estimated_memory_bytes, 1 << 30);
     ATTUNE_ASSIGN_OR_RETURN(const auto none, FindCheck(snapshot, "other"));
     EXPECT_FALSE(none.has_value());
     return absl::OkStatus();

@@ -65,6 +65,7 @@ JobRecord FullRecord() {
   record.stalled_ends = 1;
   record.threads = 4;
   record.run_seconds = 1.5;
+  record.micro_batch_divisor = 2;
   record.reason_before_silence = v1::Job::UPLOADING;
   return record;
 }
@@ -81,6 +82,7 @@ void ExpectEqual(const JobRecord& a, const JobRecord& b) {
   EXPECT_EQ(a.stalled_ends, b.stalled_ends);
   EXPECT_EQ(a.threads, b.threads);
   EXPECT_EQ(a.run_seconds, b.run_seconds);
+  EXPECT_EQ(a.micro_batch_divisor, b.micro_batch_divisor);
   EXPECT_EQ(a.reason_before_silence, b.reason_before_silence);
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "server/store/database.h"
+#include "server/store/inputs_table.h"
 #include "server/store/schema.h"
 #include "tests/fakes/temp_dir.h"
 #include "tests/server/store/store_fixture.h"
@@ -243,6 +244,35 @@ TEST_F(StoreTest, AFullDiskLosesNothingAndHealsByItself) {
   EXPECT_EQ(fixture_.fatal(), absl::OkStatus());
   ASSERT_EQ(fixture_.CrashAndReopen(), absl::OkStatus());
   EXPECT_TRUE(HasJob("full"));
+}
+
+// ---- upgrades ----
+
+TEST_F(StoreTest, TakesOverADatabaseOfTheFirstSchema) {
+  ASSERT_EQ(fixture_.Write(InsertJobNamed("a")), absl::OkStatus());
+  ASSERT_EQ(fixture_.Write([](Transaction& t) {
+    return PutCheck(t, "key", {true, "{}", ""});
+  }),
+            absl::OkStatus());
+  fixture_.Close();
+  {
+    auto database =
+        Database::Open(StoreFixture::kPath, fixture_.vfs_name(), Database::Role::kWriter);
+    ASSERT_TRUE(database.ok());
+    ASSERT_EQ((*database)->Execute("ALTER TABLE jobs DROP COLUMN micro_batch_divisor;"
+                                   "ALTER TABLE checks DROP COLUMN estimated_memory_bytes;"
+                                   "PRAGMA user_version = 1"),
+              absl::OkStatus());
+  }
+  ASSERT_EQ(fixture_.Open(), absl::OkStatus());
+  ASSERT_EQ(fixture_.Read([](Snapshot& snapshot) -> absl::Status {
+    ATTUNE_ASSIGN_OR_RETURN(const JobRecord record, GetJob(snapshot, "a"));
+    EXPECT_EQ(record.micro_batch_divisor, 1);
+    ATTUNE_ASSIGN_OR_RETURN(const auto check, FindCheck(snapshot, "key"));
+    EXPECT_FALSE(check.has_value()) << "it has no estimate, and is made anew";
+    return absl::OkStatus();
+  }),
+            absl::OkStatus());
 }
 
 // ---- what must not be opened ----

@@ -111,6 +111,16 @@ TEST_F(LeaseRunnerTest, ReportsSuccessOnlyWhenTheTrainerIsDeadAndItsModelIsUploa
   EXPECT_EQ(server_.reports[kFence][0].started().total_epochs(), 2);
 }
 
+TEST_F(LeaseRunnerTest, AnEvaluationSucceedsWithoutAnythingToUpload) {
+  RunToTrainer();
+  Say(StartedFrame{.device = "cpu"});
+  Say(SucceededFrame{});
+  Exit({});
+  EXPECT_EQ(server_.Story(kFence), "started phase succeeded");
+  EXPECT_TRUE(server_.uploads.empty());
+  EXPECT_TRUE(done_);
+}
+
 TEST_F(LeaseRunnerTest, ReportsACheckpointOnlyOnceItsBlobsAreThere) {
   RunToTrainer();
   server_.reachable = false;
@@ -252,6 +262,27 @@ TEST_F(LeaseRunnerTest, ADamagedCacheIsNoticedAndFetchedAgain) {
   EXPECT_THAT(server_.fetches, ::testing::ElementsAre(Sha256::Hex("weights")));
   EXPECT_EQ(*files_.ReadFile(JoinPath(launcher_.last().spec().base_model_dir, "model.safetensors")),
             "weights");
+}
+
+TEST_F(LeaseRunnerTest, ACheckpointThatTheServerHasLostIsDamaged) {
+  v1::FileRef& file = *lease_.add_resume_files();
+  file = server_.AddBlob("state.json", "the state of step 40");
+  lease_.set_resume_step(40);
+  server_.blobs.erase(file.sha256());
+  NewRunner().Run(lease_, {});
+  loop_.RunUntilIdle();
+  EXPECT_TRUE(launcher_.trainers.empty());
+  EXPECT_EQ(LastReport().failed().reason(), v1::CHECKPOINT_DAMAGED);
+  EXPECT_EQ(LastReport().failed().failure_class(), v1::Failed::INFRA);
+  EXPECT_THAT(LastReport().failed().message(), ::testing::HasSubstr("state.json"));
+}
+
+TEST_F(LeaseRunnerTest, DamageThatOnlyTheTrainerSawIsTheWorkersOwn) {
+  RunToTrainer();
+  Say(FailedFrame{"INFRA", "CHECKPOINT_DAMAGED", "state.json has another hash", 3});
+  Exit({.code = 1});
+  EXPECT_EQ(LastReport().failed().failure_class(), v1::Failed::INFRA);
+  EXPECT_EQ(LastReport().failed().reason(), v1::IO_ERROR);
 }
 
 TEST_F(LeaseRunnerTest, AMissingBlobFailsTheAttemptAndSaysWhich) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "google/protobuf/text_format.h"
 
 namespace attune {
@@ -21,7 +23,8 @@ v1::Lease FullLease() {
           fine_tune {
             base_model: "models/minilm"
             eval_fraction: 0.05
-            text_classification { max_length: 256 }
+            text_classification { max_length: 256 class_weighting: CLASS_WEIGHTING_BALANCED }
+            lora { rank: 4 alpha: 16 dropout: 0.25 target_modules: "all-linear" rslora: true }
             hyperparameters {
               epochs: 2.5
               batch_size: 32
@@ -36,8 +39,16 @@ v1::Lease FullLease() {
               dropout: 0
               seed: 42
               max_steps: 70
+              schedule: SCHEDULE_COSINE
+              label_smoothing: 0.1
+              parameter_groups { prefix: "classifier" learning_rate: 0.01 }
             }
-            evaluation { every_steps: 20 best_metric: "macro_f1" }
+            evaluation {
+              every_steps: 20
+              best_metric: "macro_f1"
+              early_stopping_patience: 3
+              early_stopping_min_delta: 0.001
+            }
             checkpoints {
               interval { seconds: 90 nanos: 500000000 }
               every_steps: 7
@@ -49,7 +60,14 @@ v1::Lease FullLease() {
         train {
           file { path: "../../evil.csv" sha256: "c" }
           format: CSV
-          columns { text: "review" text: "title" label: "stars" }
+          columns {
+            text: "review"
+            text: "title"
+            label: "stars"
+            label_kind: LABEL_KIND_MULTI
+            label_separator: ";"
+            label_names { key: "1" value: "bad" }
+          }
         }
         test {
           file { path: "test.tsv" sha256: "d" }
@@ -66,9 +84,19 @@ v1::Lease FullLease() {
 }
 
 const AttemptFolder kFolder("/work/attempts/reviews-f17");
+const TrainerHost kHost = {.threads = 8, .device = "cpu", .feature_dir = "/work/features"};
+
+// Of a model's use on rows; `test` is what it reads.
+v1::Lease UseLease() {
+  v1::Lease lease = FullLease();
+  lease.clear_spec();
+  lease.clear_train();
+  lease.clear_resume_files();
+  return lease;
+}
 
 TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
-  const auto spec = TrainerSpecOf(FullLease(), kFolder, 8, "cpu");
+  const auto spec = TrainerSpecOf(FullLease(), kFolder, kHost);
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_EQ(spec->job, "jobs/reviews");
   EXPECT_EQ(spec->attempt, 3);
@@ -79,12 +107,28 @@ TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
   EXPECT_EQ(spec->train.format, "csv");
   EXPECT_THAT(spec->train.text_columns, ::testing::ElementsAre("review", "title"));
   EXPECT_EQ(spec->train.label_column, "stars");
+  EXPECT_EQ(spec->train.label_kind, "multi");
+  EXPECT_EQ(spec->train.label_separator, ";");
+  EXPECT_EQ(spec->train.label_names.at("1"), "bad");
+  EXPECT_EQ(spec->train.sha256, "c");
   EXPECT_FALSE(spec->eval.has_value());
   EXPECT_EQ(spec->eval_fraction, 0.05);
   ASSERT_TRUE(spec->test.has_value());
   EXPECT_EQ(spec->test->format, "tsv");
   EXPECT_THAT(spec->test->text_columns, ::testing::ElementsAre("text"));
   EXPECT_EQ(spec->test->label_column, "label");
+  EXPECT_EQ(spec->test->label_kind, "single");
+  EXPECT_EQ(spec->test->label_separator, "|");
+  EXPECT_EQ(spec->work, "fine_tune");
+  EXPECT_EQ(spec->method, "lora");
+  EXPECT_EQ(spec->lora.rank, 4);
+  EXPECT_EQ(spec->lora.alpha, 16);
+  EXPECT_EQ(spec->lora.dropout, 0.25);
+  EXPECT_THAT(spec->lora.target_modules, ::testing::ElementsAre("all-linear"));
+  EXPECT_TRUE(spec->lora.rslora);
+  EXPECT_EQ(spec->class_weighting, "balanced");
+  EXPECT_EQ(spec->cache_dir, "/work/features");
+  EXPECT_EQ(spec->base_model_sha256.size(), 64U);
   const HyperparameterSpec& h = spec->hyperparameters;
   EXPECT_EQ(h.epochs, 2.5);
   EXPECT_EQ(h.batch_size, 32);
@@ -99,9 +143,16 @@ TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
   EXPECT_EQ(h.dropout, 0);
   EXPECT_EQ(h.seed, 42u);
   EXPECT_EQ(h.max_length, 256);
+  EXPECT_EQ(h.schedule, "cosine");
+  EXPECT_EQ(h.label_smoothing, 0.1);
+  ASSERT_EQ(h.parameter_groups.size(), 1U);
+  EXPECT_EQ(h.parameter_groups[0].prefix, "classifier");
+  EXPECT_EQ(h.parameter_groups[0].learning_rate, 0.01);
   EXPECT_EQ(spec->max_steps, 70);
   EXPECT_EQ(spec->eval_every_steps, 20);
   EXPECT_EQ(spec->best_metric, "macro_f1");
+  EXPECT_EQ(spec->early_stopping_patience, 3);
+  EXPECT_EQ(spec->early_stopping_min_delta, 0.001);
   EXPECT_EQ(spec->checkpoint_interval_seconds, 90.5);
   EXPECT_EQ(spec->checkpoint_every_steps, 7);
   EXPECT_EQ(spec->resume_dir, "/work/attempts/reviews-f17/resume");
@@ -110,26 +161,114 @@ TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
 TEST(TrainerSpecOf, LeavesDropoutToTheBaseWhenNobodySetIt) {
   v1::Lease lease = FullLease();
   lease.mutable_spec()->mutable_fine_tune()->mutable_hyperparameters()->clear_dropout();
-  EXPECT_LT(TrainerSpecOf(lease, kFolder, 8, "cpu")->hyperparameters.dropout, 0);
+  EXPECT_LT(TrainerSpecOf(lease, kFolder, kHost)->hyperparameters.dropout, 0);
 }
 
 TEST(TrainerSpecOf, AnEvalDatasetReplacesTheFraction) {
   v1::Lease lease = FullLease();
   *lease.mutable_eval() = lease.test();
-  const auto spec = TrainerSpecOf(lease, kFolder, 8, "cpu");
+  const auto spec = TrainerSpecOf(lease, kFolder, kHost);
   EXPECT_TRUE(spec->eval.has_value());
   EXPECT_EQ(spec->eval_fraction, 0);
+}
+
+TEST(TrainerSpecOf, NamesEveryMethod) {
+  v1::Lease lease = FullLease();
+  v1::FineTune& tune = *lease.mutable_spec()->mutable_fine_tune();
+  tune.mutable_full();
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->method, "full");
+  tune.mutable_head();
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->method, "head");
+  tune.mutable_partial()->set_top_layers(2);
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->method, "partial");
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->top_layers, 2);
+}
+
+TEST(TrainerSpecOf, ADividedMicroBatchKeepsTheBatchOfAStep) {
+  v1::Lease lease = FullLease();
+  lease.set_micro_batch_divisor(2);
+  const auto spec = TrainerSpecOf(lease, kFolder, kHost);
+  EXPECT_EQ(spec->hyperparameters.batch_size, 16);
+  EXPECT_EQ(spec->hyperparameters.gradient_accumulation_steps, 4);
+}
+
+TEST(TrainerSpecOf, AnEvaluationHasAModelRowsAndPerhapsItsBase) {
+  v1::Lease lease = UseLease();
+  lease.mutable_spec()->mutable_evaluate()->set_model("models/tuned");
+  lease.mutable_spec()->mutable_evaluate()->set_max_length(64);
+  auto spec = TrainerSpecOf(lease, kFolder, kHost);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->work, "evaluate");
+  EXPECT_EQ(spec->base_model_name, "models/tuned");
+  EXPECT_EQ(spec->base_model_dir, kFolder.base());
+  EXPECT_EQ(spec->compare_model_dir, "");
+  EXPECT_EQ(spec->hyperparameters.max_length, 64);
+  EXPECT_EQ(spec->test->path, kFolder.data("test"));
+  EXPECT_EQ(spec->train.path, "");
+  EXPECT_THAT(spec->labels, ::testing::ElementsAre("1", "2"));
+  lease.add_compare_model_files()->set_path("config.json");
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->compare_model_dir, kFolder.compare());
+  EXPECT_EQ(InputsOf(lease, kFolder)->at(2).destination, kFolder.root() + "/compare/config.json");
+}
+
+TEST(TrainerSpecOf, APredictionReadsNoLabels) {
+  v1::Lease lease = UseLease();
+  lease.mutable_spec()->mutable_predict()->set_model("models/tuned");
+  const auto spec = TrainerSpecOf(lease, kFolder, kHost);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->work, "predict");
+  EXPECT_EQ(spec->base_model_name, "models/tuned");
+  EXPECT_EQ(spec->test->label_kind, "none");
+}
+
+TEST(TrainerSpecOf, RowsAreRequiredByEveryKindOfWork) {
+  v1::Lease lease = FullLease();
+  lease.clear_train();
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(InputsOf(lease, kFolder).status().code(), absl::StatusCode::kInvalidArgument);
+  lease = UseLease();
+  lease.mutable_spec()->mutable_predict()->set_model("models/tuned");
+  lease.clear_test();
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TrainerSpecOf, TheBasesDigestGoesByItsFilesInWhateverOrder) {
+  const std::string digest = TrainerSpecOf(FullLease(), kFolder, kHost)->base_model_sha256;
+  v1::Lease lease = FullLease();
+  lease.mutable_base_model_files()->SwapElements(0, 1);
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->base_model_sha256, digest);
+  lease.mutable_base_model_files(0)->set_sha256("z");
+  EXPECT_NE(TrainerSpecOf(lease, kFolder, kHost)->base_model_sha256, digest);
+  lease = FullLease();
+  lease.mutable_base_model_files(0)->set_path("renamed.json");
+  EXPECT_NE(TrainerSpecOf(lease, kFolder, kHost)->base_model_sha256, digest);
 }
 
 TEST(TrainerSpecOf, RefusesWhatThisWorkerDoesNotKnow) {
   v1::Lease lease = FullLease();
   lease.mutable_train()->set_format(static_cast<v1::Dataset::Format>(99));
-  EXPECT_EQ(TrainerSpecOf(lease, kFolder, 8, "cpu").status().code(),
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost).status().code(),
             absl::StatusCode::kInvalidArgument);
   lease = FullLease();
-  lease.mutable_spec()->mutable_fine_tune()->clear_task();
-  EXPECT_EQ(TrainerSpecOf(lease, kFolder, 8, "cpu").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  const std::function<void(v1::Lease&)> changes[] = {
+      [](v1::Lease& l) { l.mutable_spec()->mutable_fine_tune()->clear_task(); },
+      [](v1::Lease& l) { l.mutable_spec()->mutable_fine_tune()->clear_method(); },
+      [](v1::Lease& l) { l.mutable_spec()->clear_work(); },
+      [](v1::Lease& l) {
+        l.mutable_test()->mutable_columns()->set_label_kind(static_cast<v1::LabelKind>(99));
+      },
+      [](v1::Lease& l) {
+        l.mutable_spec()->mutable_fine_tune()->mutable_hyperparameters()->set_schedule(
+            static_cast<v1::Schedule>(99));
+      }};
+  for (const auto& change : changes) {
+    lease = FullLease();
+    change(lease);
+    EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
 }
 
 TEST(InputsOf, PutsEveryFileUnderTheAttemptsFolderWhateverTheUserCalledIt) {

@@ -46,6 +46,27 @@ TEST(EncodeReport, ACheckpointNamesItsManifestAndFiles) {
   EXPECT_EQ(checkpoint.files(0).sha256(), checkpoint.manifest_sha256());
 }
 
+TEST(EncodeReport, ASuccessCarriesWhatTheTrainerKnowsOfItsModel) {
+  SucceededFrame frame{.step = 30, .peak_memory_bytes = 4096, .model_type = "bert"};
+  frame.architecture = "BertForSequenceClassification";
+  frame.parameters = 7;
+  frame.max_length = 512;
+  frame.labels = {"no", "yes"};
+  frame.export_checks = {{"merged", 8, 1e-7}};
+  const v1::Succeeded succeeded = EncodeReport(frame).succeeded();
+  EXPECT_EQ(succeeded.peak_memory_bytes(), 4096);
+  EXPECT_EQ(succeeded.model().model_type(), "bert");
+  EXPECT_EQ(succeeded.model().architecture(), "BertForSequenceClassification");
+  EXPECT_EQ(succeeded.model().parameters(), 7);
+  EXPECT_EQ(succeeded.model().max_length(), 512);
+  EXPECT_THAT(succeeded.model().labels(), ::testing::ElementsAre("no", "yes"));
+  ASSERT_EQ(succeeded.model().export_checks_size(), 1);
+  EXPECT_EQ(succeeded.model().export_checks(0).format(), "merged");
+  EXPECT_EQ(succeeded.model().export_checks(0).rows(), 8);
+  EXPECT_EQ(succeeded.model().export_checks(0).max_difference(), 1e-7);
+  EXPECT_FALSE(EncodeReport(SucceededFrame{.step = 30}).succeeded().has_model());
+}
+
 TEST(StopCauses, HaveOneSpellingEach) {
   for (const v1::StopCause cause :
        {v1::STOP_CAUSE_PAUSE, v1::STOP_CAUSE_CANCEL, v1::STOP_CAUSE_PREEMPT, v1::STOP_CAUSE_DRAIN,

@@ -45,7 +45,7 @@ void ScriptedServer::Receive(int session, const v1::WorkerMessage& message) {
     hellos.push_back(message.hello());
     if (!welcomes) return;
     answer.mutable_welcome()->set_incarnation(incarnation);
-    answer.mutable_welcome()->mutable_lease_ttl()->set_seconds(15);
+    answer.mutable_welcome()->mutable_lease_ttl()->set_seconds(absl::ToInt64Seconds(lease_ttl));
     answer.mutable_welcome()->mutable_heartbeat_interval()->set_seconds(5);
   } else {
     heartbeats.push_back(message.heartbeat());
@@ -95,6 +95,7 @@ v1::Lease ScriptedServer::MakeLease(const std::string& job, int64_t fence) {
   lease.set_threads(2);
   lease.mutable_spec()->mutable_fine_tune()->set_base_model("models/base");
   lease.mutable_spec()->mutable_fine_tune()->mutable_text_classification();
+  lease.mutable_spec()->mutable_fine_tune()->mutable_full();
   *lease.add_base_model_files() = AddBlob("config.json", "{}");
   *lease.add_base_model_files() = AddBlob("model.safetensors", "weights");
   v1::Dataset& train = *lease.mutable_train();

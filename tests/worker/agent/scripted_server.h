@@ -24,6 +24,7 @@ class ScriptedServer final : public Transport {
   bool reachable = true;  // else sessions close and calls are UNAVAILABLE
   bool welcomes = true;   // answers Hello
   bool renews = true;     // answers heartbeats
+  absl::Duration lease_ttl = absl::Seconds(15);
   std::string incarnation = "server-1";
   std::deque<absl::Status> next_report_answers;  // before the rules apply; OK: apply them
 

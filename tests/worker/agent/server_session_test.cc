@@ -29,6 +29,11 @@ class ServerSessionTest : public ::testing::Test {
             .on_lapsed = [this] { story_ += "lapsed "; }});
     session_->Start();
   }
+  void SendRenewal(int64_t sequence) {
+    v1::SchedulerMessage message;
+    message.mutable_renewal()->set_heartbeat_sequence(sequence);
+    server_.Send(message);
+  }
   void SendLease(int64_t fence) {
     v1::Lease lease;
     lease.set_fence(fence);
@@ -74,13 +79,64 @@ TEST_F(ServerSessionTest, CountsFromTheSendingNotFromTheAnswer) {
   server_.renews = false;
   loop_.RunUntilIdle();
   loop_.RunFor(absl::Seconds(4.9));
-  // Heartbeat 1 is answered late, by hand.
-  v1::SchedulerMessage late;
-  late.mutable_renewal()->set_heartbeat_sequence(1);
-  server_.Send(late);
+  SendRenewal(1);  // late, by hand
   loop_.RunUntilIdle();
   EXPECT_TRUE(session_->live());
   loop_.RunFor(absl::Seconds(8.2));  // 13.1 s after the sending, 8.2 s after the answer
+  EXPECT_FALSE(session_->live());
+}
+
+TEST_F(ServerSessionTest, ALateAnswerToAnOlderHeartbeatDoesNotShortenTheLease) {
+  server_.renews = false;
+  loop_.RunUntilIdle();  // heartbeat 1 at 0 s
+  loop_.RunFor(absl::Seconds(6));
+  SendRenewal(2);  // of 5 s: until 18 s
+  loop_.RunFor(absl::Seconds(5));
+  SendRenewal(1);  // of 0 s, behind a newer heartbeat and its answer
+  loop_.RunFor(absl::Seconds(6.9));
+  EXPECT_TRUE(session_->live());
+  loop_.RunFor(absl::Seconds(0.2));
+  EXPECT_FALSE(session_->live());
+  EXPECT_EQ(story_, "welcome live lapsed ");
+}
+
+TEST_F(ServerSessionTest, ALateAnswerDoesNotReachTheLeaseOfANewerHeartbeat) {
+  server_.renews = false;
+  loop_.RunUntilIdle();
+  loop_.RunFor(absl::Seconds(11));  // heartbeats of 5 s and 10 s went out since
+  SendRenewal(1);
+  loop_.RunFor(absl::Seconds(1.9));
+  EXPECT_TRUE(session_->live());
+  loop_.RunFor(absl::Seconds(0.2));
+  EXPECT_FALSE(session_->live());
+}
+
+TEST_F(ServerSessionTest, AnAnswerThatWaitedOutTheDeadlineMakesItLiveAnew) {
+  loop_.RunUntilIdle();
+  server_.renews = false;
+  loop_.RunFor(absl::Seconds(6));
+  // Suspended over its deadline of 13 s; the answer to the heartbeat of 5 s waits before its timer.
+  loop_.Pause(agent_);
+  SendRenewal(2);
+  loop_.RunFor(absl::Seconds(8));
+  loop_.Resume(agent_);
+  EXPECT_FALSE(session_->live());
+  loop_.RunUntilIdle();
+  EXPECT_TRUE(session_->live());
+  EXPECT_EQ(story_, "welcome live live ") << "whoever waits for the server must hear of it";
+}
+
+TEST_F(ServerSessionTest, AServerThatGrantsLessTimeThanBeforeIsHeard) {
+  loop_.RunUntilIdle();  // until 13 s
+  server_.renews = false;
+  server_.lease_ttl = absl::Seconds(6);
+  server_.CloseSession(absl::UnavailableError("restarts"));
+  loop_.RunFor(absl::Seconds(2));
+  ASSERT_EQ(server_.hellos.size(), 2U);
+  SendRenewal(1);
+  loop_.RunUntilIdle();
+  EXPECT_TRUE(session_->live());
+  loop_.RunFor(absl::Seconds(6));
   EXPECT_FALSE(session_->live());
 }
 

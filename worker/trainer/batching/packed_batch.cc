@@ -2,6 +2,11 @@
 #include "worker/trainer/batching/packed_batch.h"
 
 namespace attune {
+namespace {
+
+constexpr int64_t kBatchTokens = 2048;  // unless one sequence alone is longer
+
+}  // namespace
 
 void PackedBatch::Add(absl::Span<const int32_t> token_ids,
                       absl::Span<const int32_t> token_type_ids) {
@@ -13,11 +18,19 @@ void PackedBatch::Add(absl::Span<const int32_t> token_ids,
 
 PackedBatch Pack(const TokenizedText& text, absl::Span<const int64_t> examples) {
   PackedBatch batch;
-  for (const int64_t i : examples) {
-    batch.Add(text.ids(i), text.type_ids(i));
-    batch.labels.push_back(text.label(i));
-  }
+  for (const int64_t i : examples) batch.Add(text.ids(i), text.type_ids(i));
   return batch;
+}
+
+int64_t BatchEnd(const TokenizedText& text, int64_t begin) {
+  auto tokens = static_cast<int64_t>(text.ids(begin).size());
+  int64_t end = begin + 1;
+  while (end < text.size()) {
+    tokens += static_cast<int64_t>(text.ids(end).size());
+    if (tokens > kBatchTokens) break;
+    ++end;
+  }
+  return end;
 }
 
 }  // namespace attune

@@ -13,7 +13,6 @@ namespace attune {
 struct PackedBatch {
   std::vector<int32_t> ids, positions, type_ids;  // one a token; positions restart per sequence
   std::vector<int64_t> offsets = {0};             // sequence s: tokens [offsets[s], offsets[s + 1])
-  std::vector<int32_t> labels;                    // one a sequence; empty where none are known
 
   int64_t tokens() const { return offsets.back(); }
   int64_t sequences() const { return static_cast<int64_t>(offsets.size()) - 1; }
@@ -23,5 +22,9 @@ struct PackedBatch {
 };
 
 PackedBatch Pack(const TokenizedText& text, absl::Span<const int64_t> examples);
+
+// Where the batch that begins with example `begin` ends, when a whole text is gone through in
+// order: a function of the text alone.
+int64_t BatchEnd(const TokenizedText& text, int64_t begin);
 
 }  // namespace attune

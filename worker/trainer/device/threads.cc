@@ -58,7 +58,8 @@ absl::Status SetUpThreads(int threads) {
     return Refuse(absl::StrCat("Two OpenMP runtimes are loaded (", absl::StrJoin(runtimes, ", "),
                                "). Build against the libgomp that libtorch brings."));
   }
-  at::set_num_interop_threads(1);
+  // torch lets it be set once a process, and one may run several attempts.
+  if (at::get_num_interop_threads() != 1) at::set_num_interop_threads(1);
   // Pool threads inherit it, since the pool starts after this.
   at::globalContext().setFlushDenormal(true);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -66,5 +67,8 @@ absl::Status SetUpThreads(int threads) {
   mallopt(M_ARENA_MAX, 2);
   return absl::OkStatus();
 }
+
+ComputeAlone::ComputeAlone() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
+ComputeAlone::~ComputeAlone() { at::set_num_threads(threads_); }
 
 }  // namespace attune

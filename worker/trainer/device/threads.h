@@ -27,4 +27,18 @@ std::vector<std::pair<std::string, std::string>> RequiredEnvironment(int threads
 // OpenMP runtimes are mapped.
 absl::Status SetUpThreads(int threads);
 
+// While it lives, the compute thread works alone: for steps so small that waking others costs more
+// than they bring, and many times more where they share their cores with somebody. Used by the
+// compute thread.
+class ComputeAlone {
+ public:
+  ComputeAlone();
+  ~ComputeAlone();
+  ComputeAlone(const ComputeAlone&) = delete;
+  ComputeAlone& operator=(const ComputeAlone&) = delete;
+
+ private:
+  const int threads_;
+};
+
 }  // namespace attune

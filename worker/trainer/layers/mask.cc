@@ -2,10 +2,13 @@
 #include "worker/trainer/layers/mask.h"
 
 #include "ATen/ops/empty_like.h"
+#include "worker/trainer/device/parallel.h"
 #include "worker/trainer/device/simd.h"
 
 namespace attune {
 namespace {
+
+constexpr int64_t kRowGrain = 32;
 
 ATTUNE_SIMD void MaskRow(const float* x, float* y, int64_t width, const Dropout& dropout,
                          int64_t row) {
@@ -23,9 +26,11 @@ at::Tensor ApplyMask(const at::Tensor& x, const Dropout& dropout) {
   const int64_t width = x.size(1);
   const float* from = x.const_data_ptr<float>();
   float* to = y.mutable_data_ptr<float>();
-  for (int64_t row = 0; row < x.size(0); ++row) {
-    MaskRow(from + row * width, to + row * width, width, dropout, row);
-  }
+  ParallelFor(0, x.size(0), kRowGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      MaskRow(from + row * width, to + row * width, width, dropout, row);
+    }
+  });
   return y;
 }
 

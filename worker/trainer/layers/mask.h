@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dropout on its own, for the few rows of a classifier's head. Its own gradient.
+// Dropout on its own: of a head's rows, of an adapter's input. Its own gradient.
 #pragma once
 
 #include "ATen/core/Tensor.h"
@@ -7,7 +7,7 @@
 
 namespace attune {
 
-// x [rows, width] times its mask; x itself where the dropout is not active.
+// x [rows, width], contiguous, times its mask; x itself where the dropout is not active.
 at::Tensor ApplyMask(const at::Tensor& x, const Dropout& dropout);
 
 }  // namespace attune

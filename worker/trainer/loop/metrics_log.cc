@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "nlohmann/json.hpp"
+#include "base/evaluation_fields.h"
+#include "base/json_object.h"
 
 namespace attune {
 
@@ -28,10 +29,10 @@ void MetricsLog::Append(const StepRecord& r) {
 }
 
 void MetricsLog::Append(const EvaluationFrame& e) {
-  const Json json = {{"type", "evaluation"},     {"split", e.split},       {"step", e.step},
-                     {"epoch", e.epoch},         {"examples", e.examples}, {"metrics", e.metrics},
-                     {"confusion", e.confusion}, {"best", e.best}};
-  waiting_ += json.dump() + '\n';
+  OrderedJsonWriter writer;
+  writer.Key("type", std::string("evaluation"));
+  EvaluationFields(writer, e);
+  waiting_ += writer.object().dump() + '\n';
 }
 
 absl::Status MetricsLog::Flush() {

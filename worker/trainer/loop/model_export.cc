@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/loop/model_export.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include <utility>
+
 #include "base/errors.h"
 #include "nlohmann/json.hpp"
+#include "worker/trainer/checkpoints/checkpoint_folder.h"
+#include "worker/trainer/loop/export_check.h"
+#include "worker/trainer/loop/model_card.h"
+#include "worker/trainer/loop/tensorboard_events.h"
 
 namespace attune {
 namespace {
@@ -14,77 +17,65 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMaxMetricsBytes = int64_t{4} << 30;
 
-std::string TrainerStateJson(const TrainingState& state, const TrainerSpec& spec,
-                             const BuildInfo& build, const StageClock& stages) {
+std::string TrainerStateJson(const LoopParts& parts, const TrainingState& state,
+                             const std::vector<ExportCheckEntry>& checks) {
+  const BuildInfo& build = parts.build;
   Json json = Json::parse(ToJson(state));
-  json["job"] = spec.job;
-  json["base_model"] = spec.base_model_name;
+  json["job"] = parts.spec.job;
+  json["base_model"] = parts.spec.base_model_name;
   json["fingerprint"] = Json::parse(state.fingerprint);
   json["build"] = {
       {"torch_version", build.torch_version}, {"cpu", build.cpu},     {"matmul", build.matmul},
       {"mkl_cbwr", build.mkl_cbwr},           {"dtype", build.dtype}, {"threads", build.threads}};
-  json["stage_seconds"] = stages.seconds();
+  json["stage_seconds"] = parts.stages.seconds();
+  Json& list = json["export_checks"] = Json::array();
+  for (const ExportCheckEntry& c : checks) {
+    list.push_back({{"format", c.format}, {"rows", c.rows}, {"max_difference", c.max_difference}});
+  }
   return json.dump(2) + "\n";
 }
 
-double Value(const EvaluationFrame& e, const std::string& metric) {
-  const auto found = e.metrics.find(metric);
-  return found == e.metrics.end() ? 0 : found->second;
-}
-
-std::string ResultRows(const TrainingState& state) {
-  std::string rows;
-  for (const EvaluationFrame& e : state.evaluations) {
-    absl::StrAppendFormat(&rows, "| %s | %.2f | %d | %.4f | %.4f | %.4f | %.4f |\n", e.split,
-                          e.epoch, e.examples, Value(e, "accuracy"), Value(e, "macro_f1"),
-                          Value(e, "loss"), Value(e, "majority"));
-  }
-  return rows;
+absl::Status WriteRecords(const LoopParts& parts, Task& task, const TrainingState& state,
+                          const SucceededFrame& frame) {
+  FileSystem& files = parts.files;
+  const std::string& dir = frame.model_dir;
+  ATTUNE_RETURN_IF_ERROR(
+      files.WriteFileAtomically(JoinPath(dir, "README.md"),
+                                ModelCard(parts.spec, state, task.train_examples(), parts.build)));
+  ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(
+      JoinPath(dir, "trainer_state.json"), TrainerStateJson(parts, state, frame.export_checks)));
+  ATTUNE_ASSIGN_OR_RETURN(
+      const std::string metrics,
+      files.ReadFile(JoinPath(parts.spec.work_dir, "metrics.jsonl"), kMaxMetricsBytes));
+  ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(JoinPath(dir, "metrics.jsonl"), metrics));
+  ATTUNE_ASSIGN_OR_RETURN(const std::string events, TensorBoardEvents(metrics));
+  return files.WriteFileAtomically(JoinPath(dir, kTensorBoardFile), events);
 }
 
 }  // namespace
 
-std::string ModelCard(const TrainerSpec& spec, const TrainingState& state, int64_t train_examples,
-                      const BuildInfo& build) {
-  const HyperparameterSpec& h = spec.hyperparameters;
-  std::string card = "---\nlibrary_name: transformers\npipeline_tag: text-classification\n---\n\n";
-  absl::StrAppend(&card, "# ", spec.job, "\n\nA text classifier, fine-tuned from `",
-                  spec.base_model_name, "` by attune (all weights).\n\n## Labels\n\n",
-                  absl::StrJoin(spec.labels, ", "), "\n\n## Training\n\n");
-  absl::StrAppendFormat(
-      &card,
-      "- %d examples, %d steps of %d sequences (%g epochs), the weights of step %d\n"
-      "- AdamW, learning rate %g with %s decay, warm-up %d steps, weight decay %g, gradients "
-      "clipped at %g\n- dropout %g, seed %d, %s, torch %s\n",
-      train_examples, state.total_steps, h.batch_size * h.gradient_accumulation_steps, h.epochs,
-      state.best.step >= 0 ? state.best.step : state.step, h.learning_rate, h.schedule,
-      h.warmup_steps, h.weight_decay, h.max_grad_norm, h.dropout, h.seed, build.dtype,
-      build.torch_version);
-  if (!state.evaluations.empty()) {
-    absl::StrAppend(&card,
-                    "\n## Measured\n\nTEST_BASE is the base before training, with a new "
-                    "classification head; majority is the share of the most frequent label.\n\n"
-                    "| data | epoch | examples | accuracy | macro F1 | loss | majority |\n"
-                    "|---|---|---|---|---|---|---|\n",
-                    ResultRows(state));
+absl::StatusOr<SucceededFrame> ExportModel(const LoopParts& parts, Task& task,
+                                           const TrainingState& state) {
+  SucceededFrame frame;
+  frame.step = state.step;
+  frame.model_dir = JoinPath(parts.spec.work_dir, "model");
+  ATTUNE_RETURN_IF_ERROR(parts.files.RemoveTree(frame.model_dir));
+  ATTUNE_RETURN_IF_ERROR(parts.files.MakeDirs(frame.model_dir));
+  ATTUNE_ASSIGN_OR_RETURN(ExportedModel model, task.WriteModel(frame.model_dir));
+  frame.model_type = model.model_type;
+  frame.architecture = model.architecture;
+  frame.parameters = model.parameters;
+  frame.max_length = model.max_length;
+  frame.labels = std::move(model.labels);
+  if (!parts.trainer_program.empty()) {
+    const StageClock::Scope scope(parts.stages, "export_check");
+    ATTUNE_ASSIGN_OR_RETURN(frame.export_checks,
+                            CheckExport(parts.files, parts.trainer_program, parts.spec.work_dir,
+                                        model.formats, model.probe));
   }
-  return card;
-}
-
-absl::Status ExportModel(FileSystem& files, const TrainerSpec& spec, Task& task,
-                         const TrainingState& state, const BuildInfo& build,
-                         const StageClock& stages, const std::string& dir) {
-  ATTUNE_RETURN_IF_ERROR(files.RemoveTree(dir));
-  ATTUNE_RETURN_IF_ERROR(files.MakeDirs(dir));
-  ATTUNE_RETURN_IF_ERROR(task.WriteModel(dir));
-  ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(
-      JoinPath(dir, "README.md"), ModelCard(spec, state, task.train_examples(), build)));
-  ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(JoinPath(dir, "trainer_state.json"),
-                                                   TrainerStateJson(state, spec, build, stages)));
-  ATTUNE_ASSIGN_OR_RETURN(
-      const std::string metrics,
-      files.ReadFile(JoinPath(spec.work_dir, "metrics.jsonl"), kMaxMetricsBytes));
-  return files.WriteFileAtomically(JoinPath(dir, "metrics.jsonl"), metrics);
+  ATTUNE_RETURN_IF_ERROR(WriteRecords(parts, task, state, frame));
+  ATTUNE_ASSIGN_OR_RETURN(frame.files, ListFiles(parts.files, frame.model_dir));
+  return frame;
 }
 
 }  // namespace attune

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The folder that a finished job leaves: a Hugging Face model (config.json, model.safetensors,
-// tokenizer files unchanged), README.md (a model card of facts), trainer_state.json, metrics.jsonl.
+// tokenizer files unchanged), with LoRA its adapters as PEFT keeps them under adapter/, README.md
+// (a model card of facts), trainer_state.json, metrics.jsonl and the same as TensorBoard events.
 #pragma once
 
-#include <string>
-
-#include "absl/status/status.h"
-#include "base/file_system.h"
+#include "absl/status/statusor.h"
 #include "base/trainer_protocol.h"
-#include "worker/trainer/device/build_info.h"
-#include "worker/trainer/loop/stage_clock.h"
-#include "worker/trainer/loop/training_state.h"
+#include "worker/trainer/checkpoints/training_state.h"
+#include "worker/trainer/loop/loop_parts.h"
 #include "worker/trainer/tasks/task.h"
 
 namespace attune {
 
-// Replaces `dir`. RESOURCE_EXHAUSTED: no space left; may be called again.
-absl::Status ExportModel(FileSystem& files, const TrainerSpec& spec, Task& task,
-                         const TrainingState& state, const BuildInfo& build,
-                         const StageClock& stages, const std::string& dir);
-
-std::string ModelCard(const TrainerSpec& spec, const TrainingState& state, int64_t train_examples,
-                      const BuildInfo& build);
+// Replaces work_dir/model, reads it back (export_check.h), and fills the frame that tells of it.
+// RESOURCE_EXHAUSTED: no space left; may be called again. INTERNAL: it does not read back.
+absl::StatusOr<SucceededFrame> ExportModel(const LoopParts& parts, Task& task,
+                                           const TrainingState& state);
 
 }  // namespace attune

@@ -11,9 +11,13 @@ constexpr absl::Duration kFrameInterval = absl::Milliseconds(500);
 
 }  // namespace
 
-Progress::Progress(const Clock& clock, const StageClock& stages, EventSink& events,
+Progress::Progress(const Clock& clock, const StageClock& stages, EventSink& events, int64_t step,
                    int64_t total_steps)
-    : clock_(clock), stages_(stages), events_(events), total_steps_(total_steps) {
+    : clock_(clock),
+      stages_(stages),
+      events_(events),
+      first_step_(step),
+      total_steps_(total_steps) {
   resumed_ = last_frame_ = clock_.SinceBoot();
 }
 
@@ -33,7 +37,6 @@ void Progress::Resume() {
 
 void Progress::AddStep(const StepRecord& record, bool last_of_epoch) {
   const auto samples = static_cast<int64_t>(record.samples.size());
-  ++steps_;
   samples_ += samples;
   tokens_ += record.tokens;
   window_samples_ += samples;
@@ -60,7 +63,8 @@ void Progress::Emit(const StepRecord& record, absl::Duration now) {
   frame.tokens = tokens_;
   frame.samples_per_second = window_samples / window;
   frame.tokens_per_second = window_tokens / window;
-  frame.eta_seconds = absl::ToDoubleSeconds(trained) / static_cast<double>(steps_) *
+  frame.eta_seconds = absl::ToDoubleSeconds(trained) /
+                      static_cast<double>(record.step - first_step_) *
                       static_cast<double>(total_steps_ - record.step);
   frame.stage_seconds = stages_.seconds();
   events_.Emit(frame);

@@ -15,12 +15,15 @@ namespace attune {
 
 class Progress {
  public:
-  Progress(const Clock& clock, const StageClock& stages, EventSink& events, int64_t total_steps);
+  // `step` is where the attempt starts.
+  Progress(const Clock& clock, const StageClock& stages, EventSink& events, int64_t step,
+           int64_t total_steps);
 
   // Between Pause and Resume (an evaluation, say) no training time passes.
   void Pause();
   void Resume();
 
+  // record.step may be several steps on from the last one.
   void AddStep(const StepRecord& record, bool last_of_epoch);
 
  private:
@@ -30,12 +33,12 @@ class Progress {
   const Clock& clock_;
   const StageClock& stages_;
   EventSink& events_;
-  const int64_t total_steps_;
+  const int64_t first_step_, total_steps_;
 
   absl::Duration resumed_, trained_before_;  // training time is the sum of the spans so far
   bool paused_ = false;
   absl::Duration last_frame_, last_training_time_;
-  int64_t steps_ = 0, samples_ = 0, tokens_ = 0;  // since the attempt's start
+  int64_t samples_ = 0, tokens_ = 0;  // since the attempt's start
   int64_t window_samples_ = 0, window_tokens_ = 0;
   double window_loss_ = 0;
 };

@@ -13,81 +13,65 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "base/executor.h"
-#include "base/file_system.h"
 #include "base/trainer_protocol.h"
 #include "worker/trainer/batching/sampler.h"
-#include "worker/trainer/device/build_info.h"
-#include "worker/trainer/loop/checkpoint_writer.h"
-#include "worker/trainer/loop/event_sink.h"
+#include "worker/trainer/checkpoints/checkpointing.h"
+#include "worker/trainer/checkpoints/training_state.h"
+#include "worker/trainer/loop/loop_parts.h"
 #include "worker/trainer/loop/metrics_log.h"
 #include "worker/trainer/loop/progress.h"
-#include "worker/trainer/loop/run_control.h"
-#include "worker/trainer/loop/stage_clock.h"
-#include "worker/trainer/loop/training_state.h"
+#include "worker/trainer/optimizer/parameter_groups.h"
 #include "worker/trainer/tasks/task.h"
 
 namespace attune {
 
-// What a loop borrows; all outlive it.
-struct LoopParts {
-  const TrainerSpec& spec;
-  Task& task;
-  EventSink& events;
-  RunControl& control;
-  FileSystem& files;
-  Executor& background;  // serial
-  StageClock& stages;
-  BuildInfo build;
-  absl::Duration disk_retry = absl::Seconds(1);  // the first wait for room; doubles, at most 30 s
-};
-
 class TrainLoop {
  public:
   // Starts anew, or from spec.resume_dir, which must stay until the attempt ends (it may hold the
-  // best weights). FAILED_PRECONDITION: that checkpoint is not usable.
-  static absl::StatusOr<std::unique_ptr<TrainLoop>> Make(LoopParts parts);
+  // best weights). `task` is borrowed. FAILED_PRECONDITION/TRAINER_REFUSED: that checkpoint is of
+  // another job; DATA_LOSS/CHECKPOINT_DAMAGED: it is not whole. INVALID_ARGUMENT/INVALID_FIELD: a
+  // parameter group that fits nothing.
+  static absl::StatusOr<std::unique_ptr<TrainLoop>> Make(LoopParts parts, Task& task);
 
   // The event that ends the attempt: SucceededFrame or StoppedFrame; else the reason for failure.
   absl::StatusOr<TrainerEvent> Run();
 
  private:
-  TrainLoop(LoopParts parts, TrainingState state, MetricsLog metrics);
+  TrainLoop(LoopParts parts, Task& task, TrainingState state, MetricsLog metrics);
   void EmitStarted(bool exact);
 
   absl::Status Train();
   absl::Status Step();
+  PartRates CurrentRates() const;
   absl::StatusOr<StepRecord> ForwardBackward(const StepPlan::Range& range);
   void Advance(const StepRecord& record);
 
   bool EvaluationIsDue() const;
   absl::Status Evaluate();
   absl::Status Measure(Split split, const char* name, int64_t step);
+  void Judge(EvaluationFrame& evaluation);
 
-  bool CheckpointIsDue();
+  bool StopsEarly() const;
+  void TellEarlyStop() const;
+  bool IsLast() const { return state_.step == state_.total_steps || StopsEarly(); }
+  bool MustCheckpoint() const;
   absl::Status Checkpoint();
-  absl::Status FinishWriting();  // of the checkpoint in progress, as often as it takes
-  // Runs `write` until the disk has room for it. CANCELLED when a stop came first.
-  absl::Status WaitForRoom(absl::FunctionRef<absl::Status()> write);
-
   absl::StatusOr<TrainerEvent> Finish();
-  absl::StatusOr<TrainerEvent> Stop();
 
   double EpochAt(int64_t step) const;
   int64_t ExportedStep() const { return state_.best.step >= 0 ? state_.best.step : state_.step; }
 
   LoopParts parts_;
+  Task& task_;
   const StepPlan plan_;
+  PartRates peak_rates_;
   TrainingState state_;
   MetricsLog metrics_;
-  CheckpointWriter writer_;
+  Checkpointing checkpointing_;
   Progress progress_;
   std::vector<int64_t> order_;  // of state_.epoch
   int64_t order_epoch_ = -1;
-  int64_t checkpointed_step_ = 0;
-  absl::Duration last_checkpoint_;
   std::string best_weights_;  // path of the best evaluation's weights, once they are in a file
 };
 

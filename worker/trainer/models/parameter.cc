@@ -2,6 +2,7 @@
 #include "worker/trainer/models/parameter.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "ATen/ops/zeros_like.h"
 
@@ -9,6 +10,24 @@ namespace attune {
 
 at::Tensor PartOf(const at::Tensor& whole, const ParameterPart& part) {
   return whole.narrow(0, part.row_begin, part.rows);
+}
+
+void Freeze(const std::vector<Parameter*>& parameters) {
+  for (Parameter* p : parameters) p->trainable = false;
+}
+
+std::vector<Parameter*> TrainableOf(const std::vector<Parameter*>& parameters) {
+  std::vector<Parameter*> trainable;
+  std::copy_if(parameters.begin(), parameters.end(), std::back_inserter(trainable),
+               [](const Parameter* p) { return p->trainable; });
+  return trainable;
+}
+
+void AllocateMoments(const std::vector<Parameter*>& parameters) {
+  for (Parameter* p : parameters) {
+    p->first_moment = at::zeros_like(p->value);
+    p->second_moment = at::zeros_like(p->value);
+  }
 }
 
 void AccumulateGrad(Parameter& parameter, const at::Tensor& grad) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trainable tensor with its gradient and optimizer state. One tensor may hold several that the
+// A tensor of a model with its gradient and optimizer state. One tensor may hold several that the
 // file formats name apart (query, key and value), as ranges of its rows. Used by the compute thread
 // only; a checkpoint copies it.
 #pragma once
@@ -13,15 +13,17 @@
 namespace attune {
 
 struct ParameterPart {
-  std::string name;  // as BertForSequenceClassification has it
+  std::string name;  // as the family's ForSequenceClassification model has it
   int64_t row_begin = 0, rows = 0;
 };
 
 struct Parameter {
   std::vector<ParameterPart> parts;
-  at::Tensor value, first_moment, second_moment;
-  at::Tensor grad;     // undefined: none yet in this step
-  bool decays = true;  // false for bias and norm parameters
+  at::Tensor value;
+  bool trainable = true;  // false: no gradient is made, and the optimizer never sees it
+  at::Tensor first_moment, second_moment;  // of trainable ones, once AllocateMoments was called
+  at::Tensor grad;                         // undefined: none yet in this step
+  bool decays = true;                      // false for bias and norm parameters
 
   // For embedding tables, of which a batch touches few rows: `grad` stays allocated and is zero
   // but in the rows marked here, and a row that never was touched is left alone by the optimizer
@@ -33,6 +35,10 @@ struct Parameter {
 
 // The part as a view of `whole`, which is value, first_moment or second_moment.
 at::Tensor PartOf(const at::Tensor& whole, const ParameterPart& part);
+
+void Freeze(const std::vector<Parameter*>& parameters);
+std::vector<Parameter*> TrainableOf(const std::vector<Parameter*>& parameters);
+void AllocateMoments(const std::vector<Parameter*>& parameters);  // as zeros
 
 // Adds a micro-batch's gradient to the step's.
 void AccumulateGrad(Parameter& parameter, const at::Tensor& grad);

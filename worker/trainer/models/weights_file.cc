@@ -87,16 +87,17 @@ absl::Status ReadTensors(const std::string& path, const std::vector<NamedTensor>
 }
 
 absl::Status WriteModelFolder(const ModelFolder& base, const std::vector<std::string>& labels,
-                              const std::vector<Parameter*>& parameters, const std::string& dir) {
+                              const std::string& problem_type,
+                              const std::vector<NamedTensor>& values, const std::string& dir) {
   FileSystem& files = PosixFileSystem();
   ATTUNE_ASSIGN_OR_RETURN(const std::string config,
-                          ConfigForClassifier(base.config_json(), labels));
+                          ConfigForClassifier(base.config_json(), labels, problem_type));
   ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(JoinPath(dir, "config.json"), config));
   for (const std::string& name : base.tokenizer_files()) {
     ATTUNE_ASSIGN_OR_RETURN(const std::string content, files.ReadFile(JoinPath(base.dir(), name)));
     ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(JoinPath(dir, name), content));
   }
-  return WriteTensors(JoinPath(dir, "model.safetensors"), ValuesOf(parameters));
+  return WriteTensors(JoinPath(dir, "model.safetensors"), values);
 }
 
 }  // namespace attune

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parameters to and from safetensors files, by the names that BertForSequenceClassification has.
+// Parameters to and from safetensors files, by the names of the family's ForSequenceClassification
+// model.
 #pragma once
 
 #include <string>
@@ -32,9 +33,10 @@ absl::Status WriteTensors(const std::string& path, const std::vector<NamedTensor
 // FAILED_PRECONDITION/TRAINER_REFUSED otherwise.
 absl::Status ReadTensors(const std::string& path, const std::vector<NamedTensor>& tensors);
 
-// config.json for these labels, model.safetensors, and the base's tokenizer files unchanged, into
-// an existing folder.
+// config.json for these labels and this problem_type, model.safetensors, and the base's tokenizer
+// files unchanged, into an existing folder.
 absl::Status WriteModelFolder(const ModelFolder& base, const std::vector<std::string>& labels,
-                              const std::vector<Parameter*>& parameters, const std::string& dir);
+                              const std::string& problem_type,
+                              const std::vector<NamedTensor>& values, const std::string& dir);
 
 }  // namespace attune

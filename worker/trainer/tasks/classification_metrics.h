@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics of single-label classification, equal to scikit-learn's with its default labels (classes
-// that occur as truth or prediction) and zero_division = 0. Pure.
+// Metrics of classes, equal to scikit-learn's with zero_division = 0; of single-label
+// classification with its default labels, the classes that occur as truth or prediction. Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,14 @@
 #include <vector>
 
 namespace attune {
+
+// What happened to one class.
+struct ClassCounts {
+  double hits = 0, truths = 0, predictions = 0;
+};
+
+// Adds {micro,macro,weighted}_{precision,recall,f1} over these classes.
+void AddAverages(const std::vector<ClassCounts>& classes, std::map<std::string, double>& metrics);
 
 class ClassificationCounts {
  public:
@@ -19,8 +27,8 @@ class ClassificationCounts {
   int64_t examples() const { return examples_; }
   const std::vector<std::vector<int64_t>>& confusion() const { return confusion_; }
 
-  // loss (mean), accuracy, majority (share of the most frequent true class), micro_f1, macro_f1,
-  // weighted_f1, macro_precision, macro_recall. Needs at least one example.
+  // loss (mean), accuracy, majority (share of the most frequent true class) and the averages. Needs
+  // at least one example.
   std::map<std::string, double> Metrics() const;
 
  private:
@@ -28,8 +36,5 @@ class ClassificationCounts {
   int64_t examples_ = 0;
   double loss_sum_ = 0;
 };
-
-// Whether a higher value of the metric is the better one ("loss": no).
-bool HigherIsBetter(const std::string& metric);
 
 }  // namespace attune

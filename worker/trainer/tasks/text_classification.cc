@@ -2,151 +2,298 @@
 #include "worker/trainer/tasks/text_classification.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/errors.h"
+#include "base/file_system.h"
 #include "formats/datasets/labelled_text.h"
 #include "formats/datasets/split.h"
-#include "worker/trainer/layers/cross_entropy.h"
+#include "worker/trainer/methods/adapter_folder.h"
+#include "worker/trainer/methods/tuning_method.h"
 #include "worker/trainer/models/weights_file.h"
-#include "worker/trainer/tasks/classification_metrics.h"
 
 namespace attune {
 namespace {
 
-constexpr int64_t kEvaluationTokens = 2048;  // a batch, unless one sequence alone is longer
+constexpr size_t kProbeRows = 8;
 
-// The end of the batch that begins with example `begin`.
-int64_t BatchEnd(const TokenizedText& text, int64_t begin) {
-  auto tokens = static_cast<int64_t>(text.ids(begin).size());
-  int64_t end = begin + 1;
-  while (end < text.size()) {
-    tokens += static_cast<int64_t>(text.ids(end).size());
-    if (tokens > kEvaluationTokens) break;
-    ++end;
-  }
-  return end;
-}
-
-int32_t ArgMax(const float* row, int64_t classes) {
-  return static_cast<int32_t>(std::max_element(row, row + classes) - row);
-}
-
-DropoutRates RatesOf(const TrainerSpec& spec, const BertConfig& config) {
+DropoutRates RatesOf(const TrainerSpec& spec, const EncoderConfig& config) {
   const double p = spec.hyperparameters.dropout;
-  if (p >= 0) return {p, p, p};
-  return {config.hidden_dropout, config.attention_dropout, config.classifier_dropout};
+  const double adapter = spec.method == "lora" ? spec.lora.dropout : 0;
+  if (p >= 0) return {p, p, p, adapter};
+  return {config.hidden_dropout, config.attention_dropout, config.classifier_dropout, adapter};
 }
 
-absl::Status Refused(std::string_view message) {
-  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_DATASET", message);
+absl::Status Refused(std::string_view reason, std::string_view message) {
+  return MakeError(absl::StatusCode::kInvalidArgument, reason, message);
+}
+
+int64_t OutputsOf(const std::string& kind, const std::vector<std::string>& labels) {
+  return kind == "number" ? 1 : static_cast<int64_t>(labels.size());
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TextClassification>> TextClassification::Load(
-    const TrainerSpec& spec, StageClock& stages) {
+    const LoopParts& parts) {
+  const TrainerSpec& spec = parts.spec;
   std::unique_ptr<TextClassification> task(new TextClassification);
-  task->labels_ = spec.labels;
-  std::unique_ptr<Tokenizer> tokenizer;
-  {
-    const StageClock::Scope scope(stages, "load");
-    ATTUNE_ASSIGN_OR_RETURN(task->base_, ModelFolder::Open(spec.base_model_dir));
-    ATTUNE_ASSIGN_OR_RETURN(tokenizer, LoadTokenizer(spec.base_model_dir));
-    ATTUNE_ASSIGN_OR_RETURN(
-        task->model_, BertClassifier::Load(*task->base_, static_cast<int64_t>(spec.labels.size()),
-                                           spec.hyperparameters.seed));
+  task->spec_ = spec;
+  task->kind_ = spec.train.label_kind;
+  ATTUNE_RETURN_IF_ERROR(task->LoadModel(spec, spec.base_model_dir, parts.stages));
+  ATTUNE_RETURN_IF_ERROR(ApplyMethod(spec, *task->model_));
+  task->parameters_ = task->model_->trained_parameters();
+  ATTUNE_RETURN_IF_ERROR(task->LoadTrainingData(parts));
+  const FrozenRows& frozen = task->train_.frozen;
+  if (frozen.computed() && frozen.depth() == task->base_->config().layers) {
+    task->alone_ = std::make_unique<ComputeAlone>();
   }
-  task->rates_ = RatesOf(spec, task->base_->config());
-  const StageClock::Scope scope(stages, "tokenize");
-  ATTUNE_RETURN_IF_ERROR(task->LoadData(spec, *tokenizer));
+  task->objective_ = MakeObjective(spec, task->kind_, task->train_.labels);
   return task;
 }
 
-absl::Status TextClassification::LoadData(const TrainerSpec& spec, const Tokenizer& tokenizer) {
-  const int64_t positions = base_->config().max_positions;
-  const int64_t wanted = spec.hyperparameters.max_length;
-  const int64_t max_length = wanted > 0 ? std::min(wanted, positions) : positions;
-  const auto tokenize = [&](const std::vector<LabelledExample>& examples) {
-    return TokenizedText::Make(examples, labels_, tokenizer, max_length);
-  };
-  const auto load = [&](const DatasetSpec& data) -> absl::StatusOr<TokenizedText> {
-    ATTUNE_ASSIGN_OR_RETURN(const auto examples, LoadLabelledText(data));
-    return tokenize(examples);
-  };
+absl::StatusOr<std::unique_ptr<TextClassification>> TextClassification::LoadForInference(
+    const TrainerSpec& spec, const std::string& model_dir, bool fresh_head, StageClock& stages) {
+  std::unique_ptr<TextClassification> task(new TextClassification);
+  DatasetSpec data = *spec.test;
+  if (spec.work == "predict") data.label_kind = "none";
+  task->kind_ = data.label_kind;
+  ATTUNE_RETURN_IF_ERROR(task->LoadModel(spec, model_dir, stages));
+  if (!fresh_head) ATTUNE_RETURN_IF_ERROR(task->CheckHead(spec));
+  const StageClock::Scope scope(stages, "tokenize");
+  ATTUNE_ASSIGN_OR_RETURN(task->test_, task->Read(data));
+  task->objective_ = MakeObjective(spec, task->kind_, {});
+  return task;
+}
 
-  ATTUNE_ASSIGN_OR_RETURN(std::vector<LabelledExample> train, LoadLabelledText(spec.train));
+absl::Status TextClassification::LoadModel(const TrainerSpec& spec, const std::string& dir,
+                                           StageClock& stages) {
+  const StageClock::Scope scope(stages, "load");
+  labels_ = spec.labels;
+  ATTUNE_ASSIGN_OR_RETURN(base_, ModelFolder::Open(dir));
+  ATTUNE_ASSIGN_OR_RETURN(tokenizer_, base_->OpenTokenizer());
+  if (kind_ == "none") {
+    kind_ = KindOfProblem(base_->config().problem_type, static_cast<int64_t>(labels_.size()));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(
+      model_, TextClassifier::Load(*base_, OutputsOf(kind_, labels_), spec.hyperparameters.seed));
+  rates_ = RatesOf(spec, base_->config());
+  const int64_t positions = base_->config().max_length();
+  const int64_t wanted = spec.hyperparameters.max_length;
+  max_length_ = wanted > 0 ? std::min(wanted, positions) : positions;
+  return absl::OkStatus();
+}
+
+absl::Status TextClassification::CheckHead(const TrainerSpec& spec) const {
+  int64_t outputs = 0;
+  if (base_->Has("head.out.weight")) {
+    ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, base_->Shape("head.out.weight"));
+    outputs = shape.front();
+  }
+  if (outputs != OutputsOf(kind_, labels_)) {
+    return Refused("INVALID_MODEL",
+                   absl::StrCat("The model has a classifier of ", outputs, " outputs, and ",
+                                spec.work, " needs one of ", OutputsOf(kind_, labels_),
+                                ". Name a fine-tuned model and its labels."));
+  }
+  return CheckMeaning();
+}
+
+// Whether the outputs mean what the job says they do, as far as config.json tells.
+absl::Status TextClassification::CheckMeaning() const {
+  const std::vector<std::string>& names = base_->config().labels;
+  if (kind_ != "number" && !names.empty() && names != labels_) {
+    return Refused(
+        "INVALID_MODEL",
+        absl::StrCat("The model's labels are ", absl::StrJoin(names, ", "), ", and the job has ",
+                     absl::StrJoin(labels_, ", "), ". Give the job the model's, in their order."));
+  }
+  const std::string& problem = base_->config().problem_type;
+  if (!problem.empty() && problem != ProblemOfKind(kind_)) {
+    return Refused(
+        "INVALID_DATASET",
+        absl::StrCat("The model was trained for ", problem, ", and the labels are of ",
+                     "the kind for ", ProblemOfKind(kind_),
+                     ". Set label_kind of the dataset to what the model was trained ", "on."));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TextClassification::Data> TextClassification::Tokenize(
+    const std::vector<LabelledExample>& examples, const std::string& kind) const {
+  Data data;
+  ATTUNE_ASSIGN_OR_RETURN(data.labels, Labels::Make(kind, examples, labels_));
+  data.text = TokenizedText::Make(examples, *tokenizer_, max_length_);
+  return data;
+}
+
+absl::StatusOr<TextClassification::Data> TextClassification::Read(const DatasetSpec& spec) const {
+  ATTUNE_ASSIGN_OR_RETURN(const auto examples, LoadLabelledText(spec));
+  return Tokenize(examples, spec.label_kind);
+}
+
+TextClassification::Data TextClassification::Data::Select(
+    absl::Span<const int64_t> examples) const {
+  return {text.Select(examples), labels.Select(examples), frozen.Select(examples)};
+}
+
+absl::StatusOr<TextClassification::Data> TextClassification::ReadForTraining(
+    const LoopParts& parts, const DatasetSpec& spec,
+    const std::vector<LabelledExample>& examples) const {
+  Data data;
+  {
+    const StageClock::Scope scope(parts.stages, "tokenize");
+    ATTUNE_ASSIGN_OR_RETURN(data, Tokenize(examples, spec.label_kind));
+  }
+  const std::optional<int64_t> depth = FrozenDepth(parts.spec, base_->config());
+  if (!depth.has_value()) return data;
+  const StageClock::Scope scope(parts.stages, "features");
+  FeatureCache cache(parts.files, parts.spec.cache_dir, parts.events);
+  const std::string key = FrozenRowsKey(parts.spec, spec, max_length_, *depth, parts.build);
+  ATTUNE_ASSIGN_OR_RETURN(data.frozen, FrozenRows::Make(*model_, *depth, data.text, key, cache,
+                                                        [&] { return parts.control.stopping(); }));
+  return data;
+}
+
+void TextClassification::KeepProbe(const std::vector<LabelledExample>& examples) {
+  probe_texts_.clear();
+  for (size_t i = 0; i < std::min(examples.size(), kProbeRows); ++i) {
+    probe_texts_.push_back(examples[i].texts);
+  }
+}
+
+absl::Status TextClassification::LoadTrainingData(const LoopParts& parts) {
+  const TrainerSpec& spec = parts.spec;
+  const auto read = [&](const DatasetSpec& dataset) -> absl::StatusOr<Data> {
+    ATTUNE_ASSIGN_OR_RETURN(const auto examples, LoadLabelledText(dataset));
+    KeepProbe(examples);
+    return ReadForTraining(parts, dataset, examples);
+  };
+  ATTUNE_ASSIGN_OR_RETURN(const std::vector<LabelledExample> examples,
+                          LoadLabelledText(spec.train));
+  KeepProbe(examples);
+  ATTUNE_ASSIGN_OR_RETURN(train_, ReadForTraining(parts, spec.train, examples));
   if (spec.eval.has_value()) {
-    ATTUNE_ASSIGN_OR_RETURN(eval_, load(*spec.eval));
+    ATTUNE_ASSIGN_OR_RETURN(eval_, read(*spec.eval));
   } else if (spec.eval_fraction > 0) {
-    const auto held_out = std::stable_partition(
-        train.begin(), train.end(),
-        [&](const LabelledExample& e) { return !IsHeldOut(e.texts, spec.eval_fraction); });
-    ATTUNE_ASSIGN_OR_RETURN(eval_, tokenize(std::vector<LabelledExample>(held_out, train.end())));
-    train.erase(held_out, train.end());
+    std::vector<int64_t> kept, held_out;
+    for (size_t i = 0; i < examples.size(); ++i) {
+      auto& part = IsHeldOut(examples[i].texts, spec.eval_fraction) ? held_out : kept;
+      part.push_back(static_cast<int64_t>(i));
+    }
+    eval_ = train_.Select(held_out);
+    train_ = train_.Select(kept);
   }
   if (spec.test.has_value()) {
-    ATTUNE_ASSIGN_OR_RETURN(test_, load(*spec.test));
+    ATTUNE_ASSIGN_OR_RETURN(test_, read(*spec.test));
   }
-  ATTUNE_ASSIGN_OR_RETURN(train_, tokenize(train));
-  if (train_.size() == 0) {
-    return Refused(absl::StrCat("No training example is left beside the held-out ",
+  if (train_.text.size() == 0) {
+    return Refused("INVALID_DATASET",
+                   absl::StrCat("No training example is left beside the held-out ",
                                 spec.eval_fraction, " of the data. Lower eval_fraction."));
   }
   return absl::OkStatus();
 }
 
-const std::optional<TokenizedText>& TextClassification::DataOf(Split split) const {
+const std::optional<TextClassification::Data>& TextClassification::DataOf(Split split) const {
   return split == Split::kEval ? eval_ : test_;
 }
 
 int64_t TextClassification::examples(Split split) const {
-  const std::optional<TokenizedText>& data = DataOf(split);
-  return data.has_value() ? data->size() : 0;
+  const std::optional<Data>& data = DataOf(split);
+  return data.has_value() ? data->text.size() : 0;
+}
+
+double TextClassification::TrainWeight(absl::Span<const int64_t> examples) const {
+  double sum = 0;
+  for (const int64_t example : examples) sum += objective_->Weight(train_.labels, example);
+  return sum;
+}
+
+at::Tensor TextClassification::Logits(const Data& data, absl::Span<const int64_t> examples,
+                                      const PackedBatch& batch, const ForwardMode& mode,
+                                      ClassifierActivations* activations) const {
+  if (!data.frozen.depth().has_value()) return model_->Forward(batch, mode, activations);
+  return model_->ForwardFrom(*data.frozen.depth(), data.frozen.Of(*model_, examples, batch), batch,
+                             mode, activations);
 }
 
 MicroBatchLoss TextClassification::Forward(absl::Span<const int64_t> examples, const StepKey& key) {
-  batch_ = Pack(train_, examples);
+  examples_.assign(examples.begin(), examples.end());
+  batch_ = Pack(train_.text, examples);
   mode_ = {rates_, key};
-  logits_ = model_->Forward(batch_, mode_, &activations_);
-  return {CrossEntropy(logits_, batch_.labels), batch_.tokens()};
+  logits_ = Logits(train_, examples, batch_, mode_, &activations_);
+  return {objective_->Losses(logits_, train_.labels, examples_), batch_.tokens()};
 }
 
 void TextClassification::Backward(double scale) {
   model_->Backward(batch_, mode_, activations_,
-                   CrossEntropyBackward(logits_, batch_.labels, scale));
+                   objective_->Gradient(logits_, train_.labels, examples_, scale));
 }
 
-absl::StatusOr<EvaluationFrame> TextClassification::Evaluate(
-    Split split, const std::function<bool()>& stopping) {
-  const TokenizedText& text = *DataOf(split);
-  ClassificationCounts counts(static_cast<int64_t>(labels_.size()));
-  for (int64_t begin = 0, end = 0; begin < text.size(); begin = end) {
-    if (stopping()) return absl::CancelledError("stopped while evaluating");
-    end = BatchEnd(text, begin);
-    std::vector<int64_t> examples;
-    for (int64_t i = begin; i < end; ++i) examples.push_back(i);
-    const PackedBatch batch = Pack(text, examples);
-    const at::Tensor logits = model_->Forward(batch, {}, nullptr);
-    const std::vector<double> losses = CrossEntropy(logits, batch.labels);
-    const float* row = logits.const_data_ptr<float>();
-    for (size_t i = 0; i < losses.size(); ++i, row += logits.size(1)) {
-      counts.Add(batch.labels[i], ArgMax(row, logits.size(1)), losses[i]);
-    }
-  }
-  EvaluationFrame frame;
-  frame.examples = counts.examples();
-  frame.metrics = counts.Metrics();
-  frame.confusion = counts.confusion();
+OutputBatch TextClassification::Predict(Split split, int64_t begin) {
+  const Data& data = *DataOf(split);
+  std::vector<int64_t> rows(static_cast<size_t>(BatchEnd(data.text, begin) - begin));
+  std::iota(rows.begin(), rows.end(), begin);
+  const PackedBatch batch = Pack(data.text, rows);
+  return {Logits(data, rows, batch, {}, nullptr), batch.tokens()};
+}
+
+EvaluationFrame TextClassification::Measure(Split split, const at::Tensor& outputs) const {
+  EvaluationFrame frame = objective_->Measure(outputs, DataOf(split)->labels);
+  std::erase_if(frame.metrics, [](const auto& metric) { return !std::isfinite(metric.second); });
   return frame;
 }
 
-std::string TextClassification::Origin(int64_t example) const {
-  return absl::StrCat("line ", train_.line(example));
+std::string TextClassification::Prediction(Split split, int64_t row, const float* outputs) const {
+  nlohmann::ordered_json line = {{"line", DataOf(split)->text.line(row)}};
+  line.update(objective_->Prediction(outputs));
+  return line.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
 }
 
-absl::Status TextClassification::WriteModel(const std::string& dir) {
-  return WriteModelFolder(*base_, labels_, parameters(), dir);
+std::string TextClassification::Origin(int64_t example) const {
+  return absl::StrCat("line ", train_.text.line(example));
+}
+
+std::vector<ProbeRow> TextClassification::Probe() const {
+  std::vector<ProbeRow> rows;
+  for (const std::vector<std::string>& texts : probe_texts_) {
+    const int64_t longest = base_->config().max_length();
+    const Encoding encoding = texts.size() == 2
+                                  ? tokenizer_->EncodePair(texts[0], texts[1], longest)
+                                  : tokenizer_->Encode(texts[0], longest);
+    PackedBatch batch;
+    batch.Add(encoding.ids, encoding.type_ids);
+    const at::Tensor logits = model_->Forward(batch, {}, nullptr);
+    const float* row = logits.const_data_ptr<float>();
+    const nlohmann::json request =
+        texts.size() == 2 ? nlohmann::json{{"texts", texts}} : nlohmann::json{{"text", texts[0]}};
+    rows.push_back({request.dump(), {row, row + logits.size(1)}});
+  }
+  return rows;
+}
+
+absl::StatusOr<ExportedModel> TextClassification::WriteModel(const std::string& dir) {
+  ATTUNE_RETURN_IF_ERROR(
+      WriteModelFolder(*base_, labels_, ProblemOfKind(kind_), model_->MergedValues(), dir));
+  ATTUNE_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(dir));
+  ExportedModel exported{.model_type = folder->config().model_type,
+                         .architecture = folder->config().architecture,
+                         .parameters = folder->parameters(),
+                         .max_length = folder->config().max_length(),
+                         .labels = folder->config().labels,
+                         .formats = {{"merged", {"--logits", dir}}},
+                         .probe = Probe()};
+  if (spec_.method == "lora") {
+    const std::string adapter = JoinPath(dir, "adapter");
+    ATTUNE_RETURN_IF_ERROR(PosixFileSystem().MakeDirs(adapter));
+    ATTUNE_RETURN_IF_ERROR(WriteAdapterFolder(spec_, *model_, adapter));
+    exported.formats.push_back({"adapter", {"--logits", base_->dir(), "--adapter", adapter}});
+  }
+  return exported;
 }
 
 }  // namespace attune

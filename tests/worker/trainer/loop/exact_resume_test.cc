@@ -3,12 +3,13 @@
 // checkpoint ends with the same bytes as a run that never died.
 #include <algorithm>
 #include <memory>
-#include <stdexcept>
 #include <string>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "base/rng.h"
 #include "gmock/gmock.h"
+#include "tests/worker/trainer/testing/mortal_task.h"
 #include "tests/worker/trainer/testing/tiny_job.h"
 
 namespace attune {
@@ -16,48 +17,9 @@ namespace {
 
 using testing::Attempt;
 using testing::AttemptResult;
+using testing::Death;
+using testing::MortalTask;
 using testing::TinyJob;
-
-struct Death : std::runtime_error {
-  Death() : std::runtime_error("killed") {}
-};
-
-// Dies in the middle of its n-th call of Forward, Backward or Evaluate, as a killed process would:
-// nothing is saved.
-class MortalTask final : public Task {
- public:
-  MortalTask(Task& task, int64_t calls) : task_(task), calls_left_(calls) {}
-
-  int64_t train_examples() const override { return task_.train_examples(); }
-  int64_t train_tokens() const override { return task_.train_tokens(); }
-  int64_t examples(Split split) const override { return task_.examples(split); }
-  const std::vector<Parameter*>& parameters() override { return task_.parameters(); }
-  MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override {
-    Live();
-    return task_.Forward(examples, key);
-  }
-  void Backward(double scale) override {
-    Live();
-    task_.Backward(scale);
-  }
-  absl::StatusOr<EvaluationFrame> Evaluate(Split split,
-                                           const std::function<bool()>& stopping) override {
-    Live();
-    return task_.Evaluate(split, stopping);
-  }
-  std::string Origin(int64_t example) const override { return task_.Origin(example); }
-  absl::Status WriteModel(const std::string& dir) override {
-    Live();
-    return task_.WriteModel(dir);
-  }
-
- private:
-  void Live() {
-    if (calls_left_-- == 0) throw Death();
-  }
-  Task& task_;
-  int64_t calls_left_;
-};
 
 struct Outcome {
   std::string weights, metrics;
@@ -116,28 +78,80 @@ Outcome RunWithDeaths(const TinyJob& job, TrainerSpec spec, Rng& rng) {
   return outcome;
 }
 
-class ExactResume : public ::testing::TestWithParam<int> {};
+// A job whose exactness is checked; the differences from TinyJob's.
+struct Variant {
+  const char* name;
+  const char* label_kind;
+  void (*change)(TrainerSpec&);
+  bool stops_early = false;
+};
+
+const Variant kVariants[] = {
+    {"Plain", "single", [](TrainerSpec&) {}},
+    {"WeightsAndGroups", "single",
+     [](TrainerSpec& s) {
+       s.class_weighting = "balanced";
+       s.hyperparameters.label_smoothing = 0.1;
+       s.hyperparameters.schedule = "cosine";
+       s.hyperparameters.warmup_steps = 3;
+       s.hyperparameters.parameter_groups = {{"classifier", 1e-2}};
+     }},
+    {"EarlyStopping", "single",
+     [](TrainerSpec& s) {
+       s.eval_every_steps = 2;
+       s.hyperparameters.epochs = 20;
+       s.hyperparameters.learning_rate = 5e-3;
+       s.hyperparameters.schedule = "constant";
+       s.best_metric = "auc";
+       s.early_stopping_patience = 3;
+     },
+     /*stops_early=*/true},
+    {"Lora", "single",
+     [](TrainerSpec& s) {
+       s.method = "lora";
+       s.lora = {.rank = 3, .dropout = 0.1, .target_modules = {"all-linear"}, .rslora = true};
+     }},
+    {"Head", "single", [](TrainerSpec& s) { s.method = "head"; }},
+    {"TopLayer", "single",
+     [](TrainerSpec& s) {
+       s.method = "partial";
+       s.top_layers = 1;
+     }},
+    {"MultiLabel", "multi", [](TrainerSpec&) {}},
+    {"Regression", "number", [](TrainerSpec&) {}},
+};
+
+class ExactResume : public ::testing::TestWithParam<std::tuple<Variant, int>> {};
 
 TEST_P(ExactResume, EndsWithTheBytesOfARunThatNeverDied) {
-  TinyJob job;
-  TrainerSpec spec = job.spec;
-  spec.eval_every_steps = 4;
-  spec.checkpoint_every_steps = 3;
-  spec.checkpoint_interval_seconds = 0;
+  const auto& [variant, seed] = GetParam();
+  TinyJob job(variant.label_kind);
+  job.spec.eval_every_steps = 4;
+  job.spec.checkpoint_every_steps = 3;
+  job.spec.checkpoint_interval_seconds = 0;
+  variant.change(job.spec);
   const auto task = job.LoadTask();
-  const AttemptResult whole = Attempt().Run(spec, *task);
+  Attempt attempt;
+  const AttemptResult whole = attempt.Run(job.spec, *task);
   ASSERT_TRUE(whole.end.ok()) << whole.end.status();
-  const Outcome expected = OutcomeOf(spec);
+  const int64_t total = attempt.sink().All<StartedFrame>()[0].total_steps;
+  EXPECT_EQ(std::get<SucceededFrame>(*whole.end).step < total, variant.stops_early);
+  const Outcome expected = OutcomeOf(job.spec);
   ASSERT_FALSE(expected.weights.empty());
 
-  SeededRng rng(static_cast<uint64_t>(GetParam()));
-  const Outcome outcome = RunWithDeaths(job, spec, rng);
+  SeededRng rng(static_cast<uint64_t>(seed));
+  const Outcome outcome = RunWithDeaths(job, job.spec, rng);
   EXPECT_GT(outcome.deaths, 0);
   EXPECT_TRUE(outcome.weights == expected.weights) << "after " << outcome.deaths << " deaths";
   EXPECT_EQ(outcome.metrics, expected.metrics);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ExactResume, ::testing::Range(1, 7));
+INSTANTIATE_TEST_SUITE_P(Jobs, ExactResume,
+                         ::testing::Combine(::testing::ValuesIn(kVariants), ::testing::Range(1, 5)),
+                         [](const auto& info) {
+                           return absl::StrCat(std::get<0>(info.param).name,
+                                               std::get<1>(info.param));
+                         });
 
 TEST(ResumeFromTheEnd, MeasuresAndExportsOnly) {
   TinyJob job;
@@ -169,6 +183,32 @@ TEST(Resume, IsRefusedForAnotherJob) {
   const AttemptResult resumed = Attempt().Run(other, *job.LoadTask());
   EXPECT_EQ(resumed.end.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(resumed.end.status().message()), ::testing::HasSubstr("learning_rate"));
+}
+
+// What the server asks for after a run out of memory.
+TEST(Resume, WithHalfTheMicroBatchGoesOnAndSaysItIsNotExact) {
+  TinyJob job;
+  job.spec.checkpoint_every_steps = 5;
+  job.spec.test.reset();
+  const auto task = job.LoadTask();
+  MortalTask mortal(*task, 25);  // in step 7: a step takes four calls
+  EXPECT_THROW(Attempt().Run(job.spec, mortal), Death);
+
+  job.spec.resume_dir = JoinPath(job.spec.work_dir, "checkpoints/step-5");
+  job.spec.work_dir = job.Path("again");
+  ASSERT_TRUE(PosixFileSystem().MakeDirs(job.spec.work_dir).ok());
+  for (const bool halved : {false, true}) {
+    job.spec.hyperparameters.batch_size = halved ? 2 : 4;
+    job.spec.hyperparameters.gradient_accumulation_steps = halved ? 4 : 2;
+    Attempt attempt;
+    const AttemptResult resumed = attempt.Run(job.spec, *job.LoadTask());
+    ASSERT_TRUE(resumed.end.ok()) << resumed.end.status();
+    EXPECT_EQ(std::get<SucceededFrame>(*resumed.end).step, 12);
+    const auto started = attempt.sink().All<StartedFrame>();
+    ASSERT_EQ(started.size(), 1);
+    EXPECT_EQ(started[0].start_step, 5);
+    EXPECT_EQ(started[0].exact, !halved);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "gmock/gmock.h"
+#include "tests/worker/trainer/testing/forwarding_task.h"
 #include "tests/worker/trainer/testing/tiny_job.h"
 
 namespace attune {
@@ -45,6 +46,60 @@ TEST(TrainLoop, ExportsTheWeightsOfTheBestEvaluation) {
   EXPECT_EQ(result.evaluations.back().step, best_step);
 }
 
+TEST(TrainLoop, StopsEarlyAsFinishedWithTheBestWeights) {
+  TinyJob job;
+  job.spec.best_metric = "loss";
+  job.spec.eval_every_steps = 1;
+  job.spec.early_stopping_patience = 2;
+  job.spec.hyperparameters.learning_rate = 0.5;  // far too high: the loss soon rises
+  job.spec.hyperparameters.max_grad_norm = 0;
+  Attempt attempt;
+  const AttemptResult result = attempt.Run(job.spec, *job.LoadTask());
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  const int64_t step = std::get<SucceededFrame>(*result.end).step;
+  EXPECT_LT(step, 12);
+  EXPECT_EQ(result.checkpoints.back().step, step);
+  EXPECT_EQ(result.evaluations.back().split, "TEST");
+  EXPECT_EQ(result.evaluations.back().step, step - 2) << "the best, two evaluations before";
+  const auto notices = attempt.sink().All<NoticeFrame>();
+  ASSERT_EQ(notices.size(), 1);
+  EXPECT_EQ(notices[0].severity, "INFO");
+  EXPECT_THAT(notices[0].message, ::testing::HasSubstr("stopped early at step"));
+}
+
+TEST(TrainLoop, GoesOnWhereTheBestMetricIsUndefined) {
+  TinyJob job;
+  job.spec.best_metric = "auc";
+  ASSERT_TRUE(PosixFileSystem()
+                  .WriteFileAtomically(job.spec.eval->path, "text,label\ngood,positive\n")
+                  .ok());
+  Attempt attempt;
+  const AttemptResult result = attempt.Run(job.spec, *job.LoadTask());
+  ASSERT_TRUE(result.end.ok()) << result.end.status();
+  EXPECT_EQ(result.evaluations.back().step, 12) << "of the last weights, for none was best";
+  const auto notices = attempt.sink().All<NoticeFrame>();
+  ASSERT_FALSE(notices.empty());
+  EXPECT_THAT(notices[0].message, ::testing::HasSubstr("auc is undefined"));
+}
+
+// A step's loss does not depend on how its rows are split into micro-batches.
+TEST(TrainLoop, NormalisesByTheWeightsOfTheWholeStep) {
+  std::vector<double> losses;
+  for (const int64_t batch_size : {8, 2}) {
+    TinyJob job;
+    job.spec.class_weighting = "balanced";
+    job.spec.hyperparameters.batch_size = batch_size;
+    job.spec.hyperparameters.gradient_accumulation_steps = 8 / batch_size;
+    job.spec.hyperparameters.dropout = 0;
+    job.spec.max_steps = 4;
+    Attempt attempt;
+    const AttemptResult result = attempt.Run(job.spec, *job.LoadTask());
+    ASSERT_TRUE(result.end.ok()) << result.end.status();
+    losses.push_back(attempt.sink().All<MetricsFrame>().back().loss);
+  }
+  EXPECT_NEAR(losses[0], losses[1], 1e-5);
+}
+
 TEST(TrainLoop, KeepsTheLastTwoCheckpointsAndTheBest) {
   TinyJob job;
   job.spec.checkpoint_every_steps = 1;
@@ -78,27 +133,16 @@ TEST(TrainLoop, PauseWritesACheckpointAndCancelDoesNot) {
 }
 
 // Asks for a stop or a checkpoint in the middle of a step.
-class AskingTask final : public Task {
+class AskingTask final : public testing::ForwardingTask {
  public:
   AskingTask(std::unique_ptr<Task> task, std::function<void(const StepKey&)> ask)
-      : task_(std::move(task)), ask_(std::move(ask)) {}
-  int64_t train_examples() const override { return task_->train_examples(); }
-  int64_t train_tokens() const override { return task_->train_tokens(); }
-  int64_t examples(Split split) const override { return task_->examples(split); }
-  const std::vector<Parameter*>& parameters() override { return task_->parameters(); }
+      : ForwardingTask(*task), task_(std::move(task)), ask_(std::move(ask)) {}
   MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override {
-    MicroBatchLoss loss = task_->Forward(examples, key);
+    MicroBatchLoss loss = ForwardingTask::Forward(examples, key);
     ask_(key);
     if (poison_) loss.losses[1] = std::numeric_limits<double>::quiet_NaN();
     return loss;
   }
-  void Backward(double scale) override { task_->Backward(scale); }
-  absl::StatusOr<EvaluationFrame> Evaluate(Split split,
-                                           const std::function<bool()>& stopping) override {
-    return task_->Evaluate(split, stopping);
-  }
-  std::string Origin(int64_t example) const override { return task_->Origin(example); }
-  absl::Status WriteModel(const std::string& dir) override { return task_->WriteModel(dir); }
   void Poison() { poison_ = true; }
 
  private:

@@ -18,6 +18,9 @@ TEST(ClassificationCounts, EqualsScikitLearn) {
   EXPECT_NEAR(m.at("weighted_f1"), 0.6666666667, 1e-9);
   EXPECT_NEAR(m.at("macro_precision"), 0.7222222222, 1e-9);
   EXPECT_NEAR(m.at("macro_recall"), 0.7222222222, 1e-9);
+  EXPECT_NEAR(m.at("weighted_precision"), 0.6666666667, 1e-9);
+  EXPECT_NEAR(m.at("weighted_recall"), 0.6666666667, 1e-9);
+  EXPECT_DOUBLE_EQ(m.at("micro_precision"), 4.0 / 6);
   EXPECT_DOUBLE_EQ(m.at("majority"), 0.5);
   EXPECT_DOUBLE_EQ(m.at("loss"), 2.5);
   EXPECT_THAT(counts.confusion()[0], ::testing::ElementsAre(2, 1, 0));

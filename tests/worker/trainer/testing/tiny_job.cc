@@ -88,18 +88,29 @@ void WriteWeights(const std::string& dir) {
   ASSERT_TRUE(WriteSafetensors(JoinPath(dir, "model.safetensors"), tensors).ok());
 }
 
-void WriteRows(const std::string& path, int rows, uint64_t seed) {
+// The label of a text that is that good and has that many words.
+std::string LabelOf(const std::string& kind, int score, uint64_t words) {
+  if (kind == "number") return absl::StrCat(score / 2.0);
+  if (kind == "multi") {
+    return absl::StrCat(score > 0 ? "positive" : "", score > 0 && words > 10 ? "|" : "",
+                        words > 10 ? "long" : "");
+  }
+  return score > 0 ? "positive" : "negative";
+}
+
+void WriteRows(const std::string& path, const std::string& kind, int rows, uint64_t seed) {
   SeededRng rng(seed);
   std::string csv = "text,label\n";
   for (int i = 0; i < rows; ++i) {
     std::string text;
     int score = 0;
-    for (uint64_t words = 1 + rng.Below(20); words > 0; --words) {
+    const uint64_t words = 1 + rng.Below(20);
+    for (uint64_t w = 0; w < words; ++w) {
       const std::string& word = kWords[rng.Below(kWords.size())];
       score += (word == "good" || word == "fine") - (word == "bad" || word == "dull");
       absl::StrAppend(&text, text.empty() ? "" : " ", word);
     }
-    absl::StrAppend(&csv, text, score > 0 ? ",positive\n" : ",negative\n");
+    absl::StrAppend(&csv, text, ",", LabelOf(kind, score, words), "\n");
   }
   Write(path, csv);
 }
@@ -118,7 +129,7 @@ void RecordingSink::Emit(const TrainerEvent& event) {
   events_.push_back(event);
 }
 
-TinyJob::TinyJob() {
+TinyJob::TinyJob(const std::string& label_kind) {
   const std::string base = Path("base");
   EXPECT_TRUE(PosixFileSystem().MakeDirs(base).ok());
   EXPECT_TRUE(PosixFileSystem().MakeDirs(Path("work")).ok());
@@ -126,8 +137,8 @@ TinyJob::TinyJob() {
   WriteConfig(base);
   WriteWeights(base);
   const auto data = [&](const std::string& name, int rows, uint64_t seed) {
-    WriteRows(Path(name), rows, seed);
-    return DatasetSpec{Path(name), "csv", {"text"}, "label"};
+    WriteRows(Path(name), label_kind, rows, seed);
+    return DatasetSpec{Path(name), "csv", {"text"}, "label", label_kind};
   };
   spec.job = "jobs/tiny";
   spec.attempt = 1;
@@ -135,6 +146,8 @@ TinyJob::TinyJob() {
   spec.base_model_dir = base;
   spec.base_model_name = "models/tiny";
   spec.labels = {"negative", "positive"};
+  if (label_kind == "multi") spec.labels = {"long", "positive"}, spec.best_metric = "micro_f1";
+  if (label_kind == "number") spec.labels = {}, spec.best_metric = "loss";
   spec.train = data("train.csv", 45, 1);
   spec.eval = data("eval.csv", 20, 2);
   spec.test = data("test.csv", 20, 3);
@@ -154,7 +167,16 @@ std::unique_ptr<ModelFolder> TinyJob::OpenBase() const {
 std::unique_ptr<TextClassification> TinyJob::LoadTask() const {
   SystemClock clock;
   StageClock stages(clock);
-  auto task = TextClassification::Load(spec, stages);
+  ThreadExecutor background("checkpoints", 1, clock);
+  RunControl control;
+  RecordingSink events;
+  auto task = TextClassification::Load({.spec = spec,
+                                        .events = events,
+                                        .control = control,
+                                        .files = PosixFileSystem(),
+                                        .background = background,
+                                        .stages = stages,
+                                        .build = CurrentBuild()});
   EXPECT_TRUE(task.ok()) << task.status();
   return *std::move(task);
 }
@@ -163,14 +185,14 @@ AttemptResult Attempt::Run(const TrainerSpec& spec, Task& task, FileSystem& file
   AttemptResult result;
   StageClock stages(clock_);
   auto loop = TrainLoop::Make({.spec = spec,
-                               .task = task,
                                .events = sink_,
                                .control = control_,
                                .files = files,
                                .background = background_,
                                .stages = stages,
                                .build = CurrentBuild(),
-                               .disk_retry = absl::Milliseconds(1)});
+                               .disk_retry = absl::Milliseconds(1)},
+                              task);
   if (loop.ok()) {
     result.end = (*loop)->Run();
     loop->reset();

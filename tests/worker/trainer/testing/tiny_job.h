@@ -51,7 +51,7 @@ class RecordingSink final : public EventSink {
 // Writes a base model folder and train.csv, eval.csv, test.csv.
 class TinyJob {
  public:
-  TinyJob();
+  explicit TinyJob(const std::string& label_kind = "single");
 
   TrainerSpec spec;  // 12 steps of 2 × 4 rows in two epochs, dropout 0.1, work_dir "work"
 

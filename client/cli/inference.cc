@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// attune evaluate and predict: a model on a dataset, as a job in the queue.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/errors.h"
+#include "client/cli/commands.h"
+#include "client/cli/dataset_options.h"
+#include "client/cli/download.h"
+#include "client/cli/job_submission.h"
+#include "client/cli/model_argument.h"
+#include "client/cli/names.h"
+#include "client/cli/session.h"
+#include "client/text/error_text.h"
+
+namespace attune {
+namespace {
+
+struct InferenceOptions {
+  std::string model, data;
+  std::string id;
+  int priority = 0;
+  int64_t max_length = 0;
+  bool no_base = false;  // evaluate
+  std::string output;    // predict
+  DatasetOptions reading;
+  SubmissionOptions submission;
+};
+
+// The request but for its work.
+absl::StatusOr<v1::CreateJobRequest> RequestFor(const InferenceOptions& options) {
+  v1::CreateJobRequest request;
+  if (!options.id.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(const std::string name, NameFromArgument("jobs", options.id));
+    request.set_job_id(name.substr(name.find('/') + 1));
+  }
+  request.mutable_job()->set_priority(options.priority);
+  return request;
+}
+
+absl::StatusOr<std::string> ModelOf(const InferenceOptions& options, Session& session) {
+  if (session.surroundings().files.Exists(options.model)) return options.model;  // a folder
+  ATTUNE_ASSIGN_OR_RETURN(Connection* const connection, session.Connect());
+  ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, FetchModel(*connection, options.model));
+  return model.name();
+}
+
+absl::StatusOr<int> RunEvaluate(const InferenceOptions& options, Session& session) {
+  ATTUNE_ASSIGN_OR_RETURN(v1::CreateJobRequest request, RequestFor(options));
+  v1::Evaluate& work = *request.mutable_job()->mutable_spec()->mutable_evaluate();
+  ATTUNE_ASSIGN_OR_RETURN(*work.mutable_model(), ModelOf(options, session));
+  work.set_dataset(options.data);
+  work.set_max_length(options.max_length);
+  if (options.no_base) work.set_compare_base(false);
+  ATTUNE_ASSIGN_OR_RETURN(const Submission made, SubmitJob(session, std::move(request),
+                                                           options.reading, options.submission));
+  return made.exit_code;
+}
+
+absl::StatusOr<int> RunPredict(const InferenceOptions& options, Session& session) {
+  ATTUNE_ASSIGN_OR_RETURN(v1::CreateJobRequest request, RequestFor(options));
+  v1::Predict& work = *request.mutable_job()->mutable_spec()->mutable_predict();
+  ATTUNE_ASSIGN_OR_RETURN(*work.mutable_model(), ModelOf(options, session));
+  work.set_dataset(options.data);
+  work.set_max_length(options.max_length);
+  DatasetOptions reading = options.reading;
+  if (reading.label_kind.empty()) reading.label_kind = "none";
+  SubmissionOptions submission = options.submission;
+  submission.watch = submission.watch || !options.output.empty();
+  ATTUNE_ASSIGN_OR_RETURN(const Submission made,
+                          SubmitJob(session, std::move(request), reading, submission));
+  if (made.exit_code != kExitOk || options.output.empty() || made.job.empty()) {
+    return made.exit_code;
+  }
+  return RunDownload({.what = made.job, .output = options.output}, session);
+}
+
+void AddCommonOptions(CLI::App& command, InferenceOptions& options) {
+  command.add_option("MODEL", options.model, "models/ID, the job that made it, or a local folder")
+      ->required();
+  command.add_option("--data", options.data, "datasets/ID, ID or a local file")->required();
+  command.add_option("--max-length", options.max_length,
+                     "Tokens a row keeps (default: the model's maximum)");
+  command.add_option("--id", options.id, "The job's id (default: made from the data's name)");
+  command.add_option("--priority", options.priority, "Higher runs first (default 0)");
+  AddDatasetOptions(command, options.reading);
+  command.add_flag("--watch", options.submission.watch, "Follow the job to its end");
+}
+
+}  // namespace
+
+void AddEvaluate(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand("evaluate", "Measure a model on labelled data");
+  const auto options = std::make_shared<InferenceOptions>();
+  AddCommonOptions(*command, *options);
+  command->add_flag("--no-base", options->no_base, "Do not measure its untuned base beside it");
+  command->callback(
+      [options, &chosen] { chosen = [options](Session& s) { return RunEvaluate(*options, s); }; });
+}
+
+void AddPredict(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand("predict", "Predict every row of a file");
+  const auto options = std::make_shared<InferenceOptions>();
+  AddCommonOptions(*command, *options);
+  command->add_option("--output", options->output,
+                      "Wait for the end, and put predictions.jsonl into this new folder");
+  command->callback(
+      [options, &chosen] { chosen = [options](Session& s) { return RunPredict(*options, s); }; });
+}
+
+}  // namespace attune

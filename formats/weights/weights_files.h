@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The weights of a model folder: model.safetensors, or the shards that
+// model.safetensors.index.json names. Pickled weights are never opened.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "formats/problems.h"
+#include "formats/weights/safetensors.h"
+
+namespace attune {
+
+// `names` are the files in `dir`. What is wrong is added to `problems`; the result is whole only
+// when nothing was.
+std::vector<std::unique_ptr<SafetensorsFile>> OpenWeightsFiles(const std::string& dir,
+                                                               const std::set<std::string>& names,
+                                                               Problems& problems);
+
+}  // namespace attune

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/job_defaults.h"
+
+#include "server/jobs/job_fit.h"
+
+namespace attune {
+namespace {
+
+constexpr double kLearningRate = 5e-5;
+constexpr double kLoraLearningRate = 10 * kLearningRate;  // few weights, which start at no effect
+constexpr double kHeadLearningRate = 1e-3;                // a new layer on features that stay
+
+template <typename Message, typename Value>
+void Default(Message& message, bool set, void (Message::*setter)(Value), Value value) {
+  if (!set) (message.*setter)(value);
+}
+
+double LearningRateOf(const v1::FineTune& tune) {
+  return tune.has_lora() ? kLoraLearningRate : tune.has_head() ? kHeadLearningRate : kLearningRate;
+}
+
+void FillHyperparameters(v1::Hyperparameters& h, double learning_rate) {
+  using H = v1::Hyperparameters;
+  Default(h, h.has_epochs(), &H::set_epochs, 3.0);
+  Default(h, h.has_batch_size(), &H::set_batch_size, int64_t{8});
+  Default(h, h.has_gradient_accumulation_steps(), &H::set_gradient_accumulation_steps, int64_t{1});
+  Default(h, h.has_learning_rate(), &H::set_learning_rate, learning_rate);
+  Default(h, h.has_warmup_ratio(), &H::set_warmup_ratio, 0.0);
+  Default(h, h.has_warmup_steps(), &H::set_warmup_steps, int64_t{0});
+  Default(h, h.has_weight_decay(), &H::set_weight_decay, 0.0);
+  Default(h, h.has_adam_beta1(), &H::set_adam_beta1, 0.9);
+  Default(h, h.has_adam_beta2(), &H::set_adam_beta2, 0.999);
+  Default(h, h.has_adam_epsilon(), &H::set_adam_epsilon, 1e-8);
+  Default(h, h.has_max_grad_norm(), &H::set_max_grad_norm, 1.0);
+  Default(h, h.has_seed(), &H::set_seed, uint64_t{0});
+  Default(h, h.has_max_steps(), &H::set_max_steps, int64_t{0});
+  Default(h, h.has_label_smoothing(), &H::set_label_smoothing, 0.0);
+  if (h.schedule() == v1::SCHEDULE_UNSPECIFIED) h.set_schedule(v1::SCHEDULE_LINEAR);
+}
+
+// The query and value projections, by the names that a family gives them.
+void FillTargets(v1::LoraTuning& lora, const v1::Model& base) {
+  if (!lora.target_modules().empty() || base.state() != v1::Model::READY) return;
+  const bool distilbert = base.model_type() == "distilbert";
+  lora.add_target_modules(distilbert ? "q_lin" : "query");
+  lora.add_target_modules(distilbert ? "v_lin" : "value");
+}
+
+void FillMethod(v1::FineTune& tune, const v1::Model& base) {
+  if (tune.method_case() == v1::FineTune::METHOD_NOT_SET) tune.mutable_full();
+  if (!tune.has_lora()) return;
+  using L = v1::LoraTuning;
+  L& lora = *tune.mutable_lora();
+  Default(lora, lora.has_rank(), &L::set_rank, int64_t{8});
+  Default(lora, lora.has_alpha(), &L::set_alpha, 8.0);
+  Default(lora, lora.has_dropout(), &L::set_dropout, 0.0);
+  Default(lora, lora.has_rslora(), &L::set_rslora, false);
+  FillTargets(lora, base);
+}
+
+void FillPolicies(v1::FineTune& tune, v1::LabelKind label_kind) {
+  using E = v1::EvaluationPolicy;
+  E& evaluation = *tune.mutable_evaluation();
+  Default(evaluation, evaluation.has_every_steps(), &E::set_every_steps, int64_t{0});
+  Default(evaluation, evaluation.has_early_stopping_patience(), &E::set_early_stopping_patience,
+          int64_t{0});
+  Default(evaluation, evaluation.has_early_stopping_min_delta(), &E::set_early_stopping_min_delta,
+          0.0);
+  if (!evaluation.has_best_metric()) evaluation.set_best_metric(MetricsOf(label_kind).front());
+
+  v1::CheckpointPolicy& checkpoints = *tune.mutable_checkpoints();
+  if (!checkpoints.has_interval()) checkpoints.mutable_interval()->set_seconds(300);
+  Default(checkpoints, checkpoints.has_every_steps(), &v1::CheckpointPolicy::set_every_steps,
+          int64_t{0});
+}
+
+}  // namespace
+
+void FillDefaults(v1::JobSpec& spec, const JobInputs& inputs) {
+  if (spec.has_fine_tune()) {
+    v1::FineTune& tune = *spec.mutable_fine_tune();
+    FillMethod(tune, inputs.model);
+    FillHyperparameters(*tune.mutable_hyperparameters(), LearningRateOf(tune));
+    FillPolicies(tune, LabelKindOf(*inputs.train));
+  } else if (spec.has_evaluate()) {
+    Default(*spec.mutable_evaluate(), spec.evaluate().has_compare_base(),
+            &v1::Evaluate::set_compare_base, inputs.compare.has_value());
+  }
+  v1::Resources& resources = *spec.mutable_resources();
+  Default(resources, resources.has_memory_bytes(), &v1::Resources::set_memory_bytes, int64_t{0});
+  v1::RetryPolicy& retry = *spec.mutable_retry();
+  Default(retry, retry.has_max_infra_retries(), &v1::RetryPolicy::set_max_infra_retries, 20);
+  Default(retry, retry.has_halve_batch_when_out_of_memory(),
+          &v1::RetryPolicy::set_halve_batch_when_out_of_memory, true);
+}
+
+}  // namespace attune

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/job_fit.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/suggestion.h"
+#include "server/jobs/field_checks.h"
+
+namespace attune {
+namespace {
+
+const char* KindName(v1::LabelKind kind) {
+  switch (kind) {
+    case v1::LABEL_KIND_MULTI:
+      return "multi-label";
+    case v1::LABEL_KIND_NUMBER:
+      return "number";
+    case v1::LABEL_KIND_NONE:
+      return "absent";
+    default:
+      return "single-label";
+  }
+}
+
+void CheckHeldOut(const char* field, const std::optional<v1::Dataset>& dataset,
+                  const v1::Dataset& train, FieldChecks& checks) {
+  if (!dataset || LabelKindOf(*dataset) == LabelKindOf(train)) return;
+  checks.Add(field, absl::StrCat("must have labels of the same kind as the training dataset: those "
+                                 "of ",
+                                 dataset->name(), " are ", KindName(LabelKindOf(*dataset)),
+                                 ", those of ", train.name(), " ", KindName(LabelKindOf(train))));
+}
+
+void CheckMetric(const std::string& metric, v1::LabelKind kind, FieldChecks& checks) {
+  const std::vector<std::string>& known = MetricsOf(kind);
+  if (metric.empty() || std::find(known.begin(), known.end(), metric) != known.end()) return;
+  checks.Add("job.spec.fine_tune.evaluation.best_metric",
+             absl::StrCat("must be one that ", KindName(kind),
+                          " labels have: ", absl::StrJoin(known, ", "), "; got ", Echo(metric),
+                          DidYouMean(metric, known)));
+}
+
+void CheckTune(const v1::FineTune& tune, const JobInputs& inputs, FieldChecks& checks) {
+  const v1::LabelKind kind = LabelKindOf(*inputs.train);
+  if (kind == v1::LABEL_KIND_NONE) {
+    checks.Add("job.spec.fine_tune.train_dataset",
+               absl::StrCat(inputs.train->name(),
+                            " has no labels (its label_kind is "
+                            "LABEL_KIND_NONE); train on one that has"));
+    return;
+  }
+  CheckHeldOut("job.spec.fine_tune.eval_dataset", inputs.eval, *inputs.train, checks);
+  CheckHeldOut("job.spec.fine_tune.test_dataset", inputs.test, *inputs.train, checks);
+  CheckMetric(tune.evaluation().best_metric(), kind, checks);
+  if (tune.hyperparameters().label_smoothing() > 0 && kind != v1::LABEL_KIND_SINGLE) {
+    checks.Add("job.spec.fine_tune.hyperparameters.label_smoothing",
+               absl::StrCat("must be 0: the labels of ", inputs.train->name(), " are ",
+                            KindName(kind), ", and only single-label ones can be smoothed"));
+  }
+  if (tune.text_classification().class_weighting() != v1::CLASS_WEIGHTING_UNSPECIFIED &&
+      kind == v1::LABEL_KIND_NUMBER) {
+    checks.Add("job.spec.fine_tune.text_classification.class_weighting",
+               absl::StrCat("must not be set: the labels of ", inputs.train->name(),
+                            " are numbers, which have no classes"));
+  }
+}
+
+// The work needs a head that was trained before.
+void CheckClassifier(const char* field, const v1::Model& model, FieldChecks& checks) {
+  if (model.state() != v1::Model::READY || !model.labels().empty() ||
+      absl::EndsWith(model.architecture(), "ForSequenceClassification")) {
+    return;
+  }
+  checks.Add(field, absl::StrCat(model.name(), " has no classifier",
+                                 model.architecture().empty() ? "" : " (it is a ",
+                                 model.architecture(), model.architecture().empty() ? "" : ")",
+                                 "; name a model that a fine-tuning job made, or tune it first"));
+}
+
+void CheckEvaluate(const v1::Evaluate& evaluate, const JobInputs& inputs, FieldChecks& checks) {
+  CheckClassifier("job.spec.evaluate.model", inputs.model, checks);
+  const v1::LabelKind kind = LabelKindOf(*inputs.test);
+  if (kind == v1::LABEL_KIND_NONE) {
+    checks.Add("job.spec.evaluate.dataset",
+               absl::StrCat(inputs.test->name(),
+                            " has no labels to measure against (its label_kind "
+                            "is LABEL_KIND_NONE)"));
+  } else if (inputs.model_label_kind && *inputs.model_label_kind != kind) {
+    checks.Add("job.spec.evaluate.dataset",
+               absl::StrCat("must have labels of the kind that the model was trained on: those of ",
+                            inputs.test->name(), " are ", KindName(kind), ", those of ",
+                            inputs.model.name(), " ", KindName(*inputs.model_label_kind)));
+  }
+  if (evaluate.compare_base() && !inputs.compare) {
+    checks.Add("job.spec.evaluate.compare_base",
+               absl::StrCat("must not be true: ", inputs.model.name(),
+                            " was imported, so the base that it was tuned from is not known"));
+  }
+}
+
+}  // namespace
+
+std::vector<FieldViolation> CheckFit(const v1::JobSpec& spec, const JobInputs& inputs) {
+  FieldChecks checks;
+  switch (spec.work_case()) {
+    case v1::JobSpec::kFineTune:
+      CheckTune(spec.fine_tune(), inputs, checks);
+      break;
+    case v1::JobSpec::kEvaluate:
+      CheckEvaluate(spec.evaluate(), inputs, checks);
+      break;
+    case v1::JobSpec::kPredict:
+      CheckClassifier("job.spec.predict.model", inputs.model, checks);
+      break;
+    case v1::JobSpec::WORK_NOT_SET:
+      break;  // refused by the validator
+  }
+  return checks.Take();
+}
+
+const std::vector<std::string>& MetricsOf(v1::LabelKind kind) {
+  static const auto& single = *new std::vector<std::string>{
+      "accuracy",     "micro_f1",           "macro_f1",        "weighted_f1", "macro_precision",
+      "macro_recall", "weighted_precision", "weighted_recall", "auc",         "loss"};
+  static const auto& multi =
+      *new std::vector<std::string>{"micro_f1", "subset_accuracy", "macro_f1", "auc", "loss"};
+  static const auto& number =
+      *new std::vector<std::string>{"loss", "rmse", "mae", "spearman", "pearson", "r2"};
+  return kind == v1::LABEL_KIND_MULTI ? multi : kind == v1::LABEL_KIND_NUMBER ? number : single;
+}
+
+}  // namespace attune

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/job_fit.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/jobs/job_world.h"
+
+namespace attune {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+v1::Dataset Dataset(const std::string& name, v1::LabelKind kind) {
+  v1::Dataset dataset;
+  dataset.set_name("datasets/" + name);
+  dataset.mutable_columns()->set_label_kind(kind);
+  return dataset;
+}
+
+JobInputs TunedOn(v1::LabelKind kind) {
+  JobInputs inputs;
+  inputs.train = Dataset("reviews", kind);
+  return inputs;
+}
+
+JobInputs UseOf(const std::string& architecture, v1::LabelKind rows) {
+  JobInputs inputs;
+  inputs.model.set_name("models/tuned");
+  inputs.model.set_state(v1::Model::READY);
+  inputs.model.set_architecture(architecture);
+  inputs.test = Dataset("held-out", rows);
+  return inputs;
+}
+
+std::vector<std::string> Fields(const v1::JobSpec& spec, const JobInputs& inputs) {
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : CheckFit(spec, inputs)) fields.push_back(violation.field);
+  return fields;
+}
+
+v1::JobSpec TuneSpec() { return JobWorld::Request().job().spec(); }
+v1::JobSpec EvaluateSpec() { return JobWorld::EvaluateRequest("a", "tuned").job().spec(); }
+v1::JobSpec PredictSpec() { return JobWorld::PredictRequest("a", "tuned").job().spec(); }
+
+constexpr char kClassifier[] = "BertForSequenceClassification";
+
+TEST(JobFit, EveryKindOfLabelHasItsOwnMetrics) {
+  const auto fits = [](v1::LabelKind kind, const char* metric) {
+    v1::JobSpec spec = TuneSpec();
+    spec.mutable_fine_tune()->mutable_evaluation()->set_best_metric(metric);
+    return CheckFit(spec, TunedOn(kind)).empty();
+  };
+  EXPECT_TRUE(fits(v1::LABEL_KIND_UNSPECIFIED, "weighted_recall"));
+  EXPECT_TRUE(fits(v1::LABEL_KIND_MULTI, "subset_accuracy"));
+  EXPECT_TRUE(fits(v1::LABEL_KIND_NUMBER, "spearman"));
+  EXPECT_FALSE(fits(v1::LABEL_KIND_SINGLE, "rmse"));
+  EXPECT_FALSE(fits(v1::LABEL_KIND_MULTI, "accuracy"));
+  EXPECT_FALSE(fits(v1::LABEL_KIND_NUMBER, "macro_f1"));
+}
+
+TEST(JobFit, AMistypedMetricIsToldWhatItMayHaveMeant) {
+  v1::JobSpec spec = TuneSpec();
+  spec.mutable_fine_tune()->mutable_evaluation()->set_best_metric("macro-f1");
+  const auto violations = CheckFit(spec, TunedOn(v1::LABEL_KIND_SINGLE));
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_EQ(violations[0].field, "job.spec.fine_tune.evaluation.best_metric");
+  EXPECT_THAT(violations[0].description, HasSubstr("did you mean 'macro_f1'?"));
+}
+
+TEST(JobFit, HeldOutRowsHaveLabelsOfTheSameKind) {
+  JobInputs inputs = TunedOn(v1::LABEL_KIND_UNSPECIFIED);
+  inputs.eval = Dataset("eval", v1::LABEL_KIND_SINGLE);  // what unspecified means
+  inputs.test = Dataset("test", v1::LABEL_KIND_MULTI);
+  const auto violations = CheckFit(TuneSpec(), inputs);
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_EQ(violations[0].field, "job.spec.fine_tune.test_dataset");
+  EXPECT_THAT(violations[0].description,
+              HasSubstr("those of datasets/test are multi-label, those of datasets/reviews "
+                        "single-label"));
+}
+
+TEST(JobFit, RowsWithoutLabelsTrainAndMeasureNothing) {
+  EXPECT_THAT(Fields(TuneSpec(), TunedOn(v1::LABEL_KIND_NONE)),
+              ElementsAre("job.spec.fine_tune.train_dataset"));
+  EXPECT_THAT(Fields(EvaluateSpec(), UseOf(kClassifier, v1::LABEL_KIND_NONE)),
+              ElementsAre("job.spec.evaluate.dataset"));
+  EXPECT_THAT(Fields(PredictSpec(), UseOf(kClassifier, v1::LABEL_KIND_NONE)), IsEmpty());
+}
+
+TEST(JobFit, SmoothingAndWeightsNeedClasses) {
+  v1::JobSpec spec = TuneSpec();
+  spec.mutable_fine_tune()->mutable_hyperparameters()->set_label_smoothing(0.1);
+  spec.mutable_fine_tune()->mutable_text_classification()->set_class_weighting(
+      v1::CLASS_WEIGHTING_BALANCED);
+  EXPECT_THAT(Fields(spec, TunedOn(v1::LABEL_KIND_SINGLE)), IsEmpty());
+  EXPECT_THAT(Fields(spec, TunedOn(v1::LABEL_KIND_MULTI)),
+              ElementsAre("job.spec.fine_tune.hyperparameters.label_smoothing"));
+  EXPECT_THAT(Fields(spec, TunedOn(v1::LABEL_KIND_NUMBER)),
+              ElementsAre("job.spec.fine_tune.hyperparameters.label_smoothing",
+                          "job.spec.fine_tune.text_classification.class_weighting"));
+}
+
+TEST(JobFit, MeasuringAndPredictingNeedAClassifier) {
+  const JobInputs bare = UseOf("BertModel", v1::LABEL_KIND_SINGLE);
+  EXPECT_THAT(Fields(EvaluateSpec(), bare), ElementsAre("job.spec.evaluate.model"));
+  EXPECT_THAT(Fields(PredictSpec(), bare), ElementsAre("job.spec.predict.model"));
+  JobInputs open = bare;
+  open.model.set_state(v1::Model::CHECKING);
+  EXPECT_THAT(Fields(EvaluateSpec(), open), IsEmpty());
+  JobInputs labelled = bare;
+  labelled.model.add_labels("yes");
+  EXPECT_THAT(Fields(PredictSpec(), labelled), IsEmpty());
+}
+
+TEST(JobFit, AnEvaluationHasTheLabelsThatTheModelWasTrainedOn) {
+  JobInputs inputs = UseOf(kClassifier, v1::LABEL_KIND_NUMBER);
+  EXPECT_THAT(Fields(EvaluateSpec(), inputs), IsEmpty());  // imported: not known
+  inputs.model_label_kind = v1::LABEL_KIND_SINGLE;
+  EXPECT_THAT(Fields(EvaluateSpec(), inputs), ElementsAre("job.spec.evaluate.dataset"));
+}
+
+TEST(JobFit, OnlyAKnownBaseCanBeComparedWith) {
+  v1::JobSpec spec = EvaluateSpec();
+  spec.mutable_evaluate()->set_compare_base(true);
+  JobInputs inputs = UseOf(kClassifier, v1::LABEL_KIND_SINGLE);
+  EXPECT_THAT(Fields(spec, inputs), ElementsAre("job.spec.evaluate.compare_base"));
+  inputs.compare.emplace();
+  EXPECT_THAT(Fields(spec, inputs), IsEmpty());
+}
+
+}  // namespace
+}  // namespace attune

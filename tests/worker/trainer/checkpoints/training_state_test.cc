@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/checkpoints/training_state.h"
+
+#include <string>
+
+#include "base/errors.h"
+#include "gmock/gmock.h"
+
+namespace attune {
+namespace {
+
+using ::testing::HasSubstr;
+
+TrainingState Some() {
+  TrainingState state;
+  state.step = 7;
+  state.total_steps = 12;
+  state.permutation_seed = ~uint64_t{0};
+  state.epoch_loss_sum = 0.1 + 0.2;  // a double that takes all its digits
+  state.best = {4, 1.0 / 3};
+  EvaluationFrame evaluation;
+  evaluation.split = "EVAL";
+  evaluation.metrics = {{"accuracy", 0.1}};
+  evaluation.confusion = {{1, 2}, {3, 4}};
+  evaluation.best = true;
+  state.evaluations = {{evaluation}};
+  state.fingerprint = R"({"task":"x"})";
+  state.early_stopping = {true, 2.0 / 3, 1};
+  state.batch_size = 8;
+  return state;
+}
+
+TEST(TrainingState, ComesBackAsItWasWritten) {
+  const std::string json = ToJson(Some());
+  const auto read = ParseTrainingState(json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(ToJson(*read), json);
+  EXPECT_EQ(read->permutation_seed, ~uint64_t{0});
+  EXPECT_EQ(read->epoch_loss_sum, 0.1 + 0.2);
+  EXPECT_EQ(read->best, Some().best);
+  EXPECT_EQ(read->early_stopping, Some().early_stopping);
+  EXPECT_EQ(read->evaluations[0].confusion, Some().evaluations[0].confusion);
+}
+
+TEST(TrainingState, ThatLacksAKeyIsRefusedNamingIt) {
+  std::string json = ToJson(Some());
+  json.replace(json.find("\"reference\""), 11, "\"preference\"");
+  const absl::Status status = ParseTrainingState(json).status();
+  EXPECT_EQ(ErrorReasonOf(status), "TRAINER_REFUSED");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("early_stopping.reference is missing"));
+}
+
+TEST(Fingerprint, DoesNotTellHowABatchIsSplit) {
+  TrainerSpec one, two;
+  one.hyperparameters.batch_size = 16;
+  two.hyperparameters.batch_size = 4;
+  two.hyperparameters.gradient_accumulation_steps = 4;
+  EXPECT_EQ(FingerprintOf(one, 100, 1000), FingerprintOf(two, 100, 1000));
+  two.hyperparameters.gradient_accumulation_steps = 2;
+  EXPECT_NE(FingerprintOf(one, 100, 1000), FingerprintOf(two, 100, 1000));
+}
+
+TEST(Fingerprint, TellsWhatChangesTheResult) {
+  const TrainerSpec base;
+  const std::string before = FingerprintOf(base, 100, 1000);
+  const auto differs = [&](auto change) {
+    TrainerSpec other = base;
+    change(other);
+    return FingerprintOf(other, 100, 1000) != before;
+  };
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.class_weighting = "balanced"; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.hyperparameters.label_smoothing = 0.1; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.hyperparameters.schedule = "cosine"; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.hyperparameters.parameter_groups = {{"a", 1}}; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.early_stopping_patience = 1; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.train.label_kind = "multi"; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.method = "lora"; }));
+}
+
+}  // namespace
+}  // namespace attune

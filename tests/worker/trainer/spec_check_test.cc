@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/spec_check.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+
+namespace attune {
+namespace {
+
+using ::testing::HasSubstr;
+
+TrainerSpec Good() {
+  TrainerSpec spec;
+  spec.labels = {"a", "b"};
+  spec.train.path = "train.csv";
+  return spec;
+}
+
+std::string MessageOf(const TrainerSpec& spec) { return std::string(CheckSpec(spec).message()); }
+
+TEST(CheckSpec, AcceptsTheDefaults) { EXPECT_TRUE(CheckSpec(Good()).ok()) << CheckSpec(Good()); }
+
+TEST(CheckSpec, NamesEverythingItCannotDo) {
+  TrainerSpec spec = Good();
+  spec.task = "translation";
+  spec.labels = {"only"};
+  spec.hyperparameters.batch_size = 0;
+  spec.hyperparameters.schedule = "polynomial";
+  spec.hyperparameters.parameter_groups = {{"classifier", 0}};
+  spec.early_stopping_patience = 2;
+  for (const char* field :
+       {"task", "labels", "hyperparameters.batch_size", "hyperparameters.schedule",
+        "hyperparameters.parameter_groups[0].learning_rate", "early_stopping_patience"}) {
+    EXPECT_THAT(MessageOf(spec), HasSubstr(field));
+  }
+}
+
+TEST(CheckSpec, ListsTheMetricsOfTheLabelKind) {
+  TrainerSpec spec = Good();
+  spec.train.label_kind = "number";
+  spec.labels = {};
+  EXPECT_THAT(MessageOf(spec), HasSubstr("loss, rmse, mae, spearman, pearson, r2"));
+  EXPECT_THAT(MessageOf(spec), HasSubstr("got accuracy"));
+  spec.best_metric = "spearman";
+  EXPECT_EQ(MessageOf(spec), "");
+  spec.train.label_kind = "multi";
+  spec.labels = {"a"};
+  EXPECT_THAT(MessageOf(spec), HasSubstr("subset_accuracy"));
+}
+
+TEST(CheckSpec, KeepsSingleLabelOptionsToSingleLabels) {
+  TrainerSpec spec = Good();
+  spec.class_weighting = "balanced";
+  spec.hyperparameters.label_smoothing = 0.1;
+  EXPECT_EQ(MessageOf(spec), "");
+  spec.train.label_kind = "multi";
+  spec.best_metric = "micro_f1";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("class_weighting"));
+  EXPECT_THAT(MessageOf(spec), HasSubstr("label_smoothing"));
+}
+
+TEST(CheckSpec, WantsOneLabelKindInAllData) {
+  TrainerSpec spec = Good();
+  spec.test = DatasetSpec{.path = "test.csv", .label_kind = "multi"};
+  EXPECT_THAT(MessageOf(spec), HasSubstr("test.label_kind"));
+}
+
+TEST(CheckSpec, WantsDataToEvaluateAndPredict) {
+  TrainerSpec spec;
+  spec.labels = {"a", "b"};
+  for (const std::string work : {"evaluate", "predict"}) {
+    spec.work = work;
+    spec.test.reset();
+    EXPECT_THAT(MessageOf(spec), HasSubstr("what to " + work));
+    spec.test = DatasetSpec{.path = "test.csv"};
+    EXPECT_EQ(MessageOf(spec), "");
+  }
+  spec.work = "distill";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("fine_tune, evaluate or predict"));
+}
+
+}  // namespace
+}  // namespace attune

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// LoRA (Hu et al. 2021) with PEFT's names, defaults and rules: which linear layers get an adapter,
+// what an adapter starts from, and what is trained as a whole beside them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/trainer_protocol.h"
+#include "worker/trainer/models/text_classifier.h"
+
+namespace attune {
+
+// "all-linear": every linear layer but those of the head that are trained as a whole.
+inline constexpr const char* kAllLinear = "all-linear";
+
+// Freezes the model but for its head, as PEFT does for sequence classification: BERT's pooler is of
+// the base and stays frozen, unless the base has none. Then adds an adapter to every frozen linear
+// layer whose name ends in one of the targets: A from uniform(±1/√in) keyed on `seed`, B zero.
+// INVALID_ARGUMENT/INVALID_FIELD: a target fits no layer.
+absl::Status AddAdapters(const LoraSpec& lora, uint64_t seed, TextClassifier& model);
+
+// Full names of the modules with an adapter: "bert.encoder.layer.0.attention.self.query".
+std::vector<std::string> AdaptedModules(TextClassifier& model);
+
+}  // namespace attune

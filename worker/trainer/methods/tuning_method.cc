@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/methods/tuning_method.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "worker/trainer/methods/lora.h"
+
+namespace attune {
+namespace {
+
+absl::Status CheckTopLayers(int64_t top_layers, int64_t layers) {
+  if (top_layers >= 1 && top_layers <= layers) return absl::OkStatus();
+  return InvalidFields(
+      {{"top_layers", absl::StrCat("must be 1 to ", layers,
+                                   ", the encoder layers of this base, got ", top_layers)}});
+}
+
+// The head stays as it is: its dense layer is on top of the trained layers.
+void FreezeBelow(int64_t depth, TextClassifier& model) {
+  Freeze(model.encoder().embedding_parameters());
+  for (int64_t i = 0; i < depth; ++i) Freeze(model.encoder().layer(i).parameters());
+}
+
+void FreezeEncoder(TextClassifier& model) {
+  Freeze(model.encoder().parameters());
+  if (model.config().model_type == "bert" && !model.head().new_dense()) {
+    Freeze({&model.head().dense().weight, &model.head().dense().bias});
+  }
+}
+
+}  // namespace
+
+std::vector<FieldViolation> MethodViolations(const TrainerSpec& spec) {
+  std::vector<FieldViolation> violations;
+  const auto check = [&](bool good, const char* field, std::string_view description) {
+    if (!good) violations.push_back({field, std::string(description)});
+  };
+  const std::string& method = spec.method;
+  check(method == "full" || method == "lora" || method == "partial" || method == "head", "method",
+        "must be full, lora, partial or head");
+  if (method == "lora") {
+    check(spec.lora.rank >= 1 && spec.lora.rank <= 1024, "lora.rank", "must be 1 to 1024");
+    check(spec.lora.alpha > 0, "lora.alpha", "must be above 0");
+    check(spec.lora.dropout >= 0 && spec.lora.dropout < 1, "lora.dropout",
+          "must be at least 0 and below 1");
+    check(!spec.lora.target_modules.empty(), "lora.target_modules", "must name at least one");
+  }
+  check(method != "partial" || spec.top_layers >= 1, "top_layers", "must be at least 1");
+  return violations;
+}
+
+absl::Status ApplyMethod(const TrainerSpec& spec, TextClassifier& model) {
+  if (spec.method == "lora") {
+    ATTUNE_RETURN_IF_ERROR(AddAdapters(spec.lora, spec.hyperparameters.seed, model));
+  } else if (spec.method == "partial") {
+    ATTUNE_RETURN_IF_ERROR(CheckTopLayers(spec.top_layers, model.config().layers));
+    FreezeBelow(model.config().layers - spec.top_layers, model);
+  } else if (spec.method == "head") {
+    FreezeEncoder(model);
+  }
+  AllocateMoments(model.trained_parameters());
+  return absl::OkStatus();
+}
+
+std::optional<int64_t> FrozenDepth(const TrainerSpec& spec, const EncoderConfig& config) {
+  if (spec.method == "head") return config.layers;
+  if (spec.method == "partial") return config.layers - spec.top_layers;
+  return std::nullopt;
+}
+
+std::string MethodInWords(const TrainerSpec& spec) {
+  if (spec.method == "head") return "the head alone";
+  if (spec.method == "partial") {
+    return absl::StrCat("the top ", spec.top_layers, " encoder layers and the head");
+  }
+  if (spec.method != "lora") return "all weights";
+  return absl::StrFormat("%s adapters of rank %d, alpha %g and dropout %g on %s, and the head",
+                         spec.lora.rslora ? "rsLoRA" : "LoRA", spec.lora.rank, spec.lora.alpha,
+                         spec.lora.dropout, absl::StrJoin(spec.lora.target_modules, ", "));
+}
+
+}  // namespace attune

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A linear layer of a model, y = x Wᵀ + b, whose weights may be frozen and which may carry low-rank
+// adapters, each on a range of its outputs. Used by the compute thread only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/trainer/layers/low_rank.h"
+#include "worker/trainer/models/forward_mode.h"
+#include "worker/trainer/models/parameter.h"
+
+namespace attune {
+
+// A range of a linear layer's outputs, which are rows of its weight.
+struct OutputRange {
+  int64_t begin = 0, rows = 0;
+};
+
+struct LoraAdapter {
+  std::string module;  // the full name of what it adapts: "bert.encoder.layer.0.output.dense"
+  OutputRange outputs;
+  uint64_t site = 0;
+  double scale = 1;
+  Parameter a, b;  // [rank, in], [outputs.rows, rank]
+};
+
+struct AdaptedLinear {
+  Parameter weight, bias;
+  std::vector<LoraAdapter> adapters;
+  uint64_t first_site = 0;  // of the adapter of its first part; then one a part
+
+  OutputRange whole() const { return {0, weight.value.size(0)}; }
+  bool trains() const { return weight.trainable || !adapters.empty(); }
+  std::vector<Parameter*> adapter_parameters();
+};
+
+// Outputs `range` for x [capacity, in]: [capacity, range.rows]. An adapter lies inside the range or
+// outside of it.
+at::Tensor LinearForward(const AdaptedLinear& linear, OutputRange range, const at::Tensor& x,
+                         const ForwardMode& mode);
+
+// Adds to the gradients of weight and bias, if they are trained. dy is of all outputs; its first
+// `rows` rows count.
+void AccumulateWeightGrads(AdaptedLinear& linear, int64_t rows, const at::Tensor& dy,
+                           const at::Tensor& x);
+
+// Adds to the gradients of the adapters inside the range, of whose outputs dy is the gradient.
+// Returns that of x; undefined where it is not wanted.
+at::Tensor LinearBackward(AdaptedLinear& linear, OutputRange range, int64_t rows,
+                          const at::Tensor& dy, const at::Tensor& x, const ForwardMode& mode,
+                          bool want_dx);
+
+// W + scale · B · A over all adapters: a copy.
+at::Tensor MergedWeight(const AdaptedLinear& linear);
+
+}  // namespace attune

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/models/encoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "worker/trainer/layers/embedding.h"
+
+namespace attune {
+namespace {
+
+NormDropout EmbeddingDropout(const ForwardMode& mode) {
+  return {.after = DropoutAt(mode.key, kEmbeddingSite, mode.rates.hidden)};
+}
+
+bool Trains(EncoderLayer& layer) {
+  const auto parameters = layer.parameters();
+  const auto linears = layer.linears();
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [](const Parameter* p) { return p->trainable; }) ||
+         std::any_of(linears.begin(), linears.end(),
+                     [](const AdaptedLinear* l) { return l->trains(); });
+}
+
+}  // namespace
+
+Encoder::Encoder(const EncoderConfig& config)
+    : eps_(config.layer_norm_eps),
+      has_types_(config.type_vocab_size > 0),
+      first_position_(static_cast<int32_t>(config.first_position)),
+      pad_id_(static_cast<int32_t>(config.pad_token_id)),
+      layers_(static_cast<size_t>(config.layers)) {
+  parameters_ = embedding_parameters();
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    EncoderLayer& layer = layers_[i];
+    layer.heads = config.heads;
+    layer.eps = config.layer_norm_eps;
+    layer.site = LayerSite(i);
+    uint64_t site = layer.site + kQueryAdapterOffset;
+    layer.qkv.first_site = site;
+    site += 3;
+    for (AdaptedLinear* linear : {&layer.out, &layer.up, &layer.down}) linear->first_site = site++;
+    for (Parameter* p : layer.parameters()) parameters_.push_back(p);
+  }
+}
+
+std::vector<Parameter*> Encoder::embedding_parameters() {
+  std::vector<Parameter*> parameters = {&words_, &positions_};
+  if (has_types_) parameters.push_back(&types_);
+  parameters.insert(parameters.end(), {&embedding_gamma_, &embedding_beta_});
+  return parameters;
+}
+
+std::vector<AdaptedLinear*> Encoder::linears() {
+  std::vector<AdaptedLinear*> linears;
+  for (EncoderLayer& layer : layers_) {
+    for (AdaptedLinear* linear : layer.linears()) linears.push_back(linear);
+  }
+  return linears;
+}
+
+LayerRows Encoder::RowsOf(int64_t layer) const {
+  return layer + 1 == depth() ? LayerRows::kFirstTokens : LayerRows::kAllTokens;
+}
+
+NormWeights Encoder::EmbeddingNorm() const {
+  return {embedding_gamma_.value, embedding_beta_.value, eps_};
+}
+
+// Where positions do not start at 0 (roberta), padding has position first - 1 and is not counted,
+// as in transformers: it can only come from a text that spells it out.
+std::vector<int32_t> Encoder::PositionsOf(const PackedBatch& batch) const {
+  if (first_position_ == 0) return batch.positions;
+  std::vector<int32_t> positions(batch.positions.size());
+  int32_t next = first_position_;
+  for (size_t i = 0; i < positions.size(); ++i) {
+    if (batch.positions[i] == 0) next = first_position_;
+    positions[i] = batch.ids[i] == pad_id_ ? first_position_ - 1 : next++;
+  }
+  return positions;
+}
+
+at::Tensor Encoder::Embed(const PackedBatch& batch, const ForwardMode& mode,
+                          EncoderActivations* activations) const {
+  const std::vector<int32_t> positions = PositionsOf(batch);
+  std::vector<EmbeddingTable> tables = {{words_.value, &batch.ids}, {positions_.value, &positions}};
+  if (has_types_) tables.push_back({types_.value, &batch.type_ids});
+  return DropoutAddNorm(batch.tokens(), EmbeddingSum(batch.tokens(), tables), {}, EmbeddingNorm(),
+                        EmbeddingDropout(mode),
+                        activations == nullptr ? nullptr : &activations->embedding_norm);
+}
+
+at::Tensor Encoder::Forward(const PackedBatch& batch, const at::Tensor& x, int64_t from, int64_t to,
+                            const ForwardMode& mode, EncoderActivations* activations) const {
+  if (activations != nullptr) activations->layers.resize(layers_.size());
+  at::Tensor rows = x;
+  for (int64_t i = from; i < to; ++i) {
+    const auto at = static_cast<size_t>(i);
+    rows = EncoderLayerForward(layers_[at], batch, rows, RowsOf(i), mode,
+                               activations == nullptr ? nullptr : &activations->layers[at]);
+  }
+  return rows;
+}
+
+int64_t Encoder::LowestTrained() {
+  for (const Parameter* p : embedding_parameters()) {
+    if (p->trainable) return kEmbeddings;
+  }
+  for (int64_t i = 0; i < depth(); ++i) {
+    if (Trains(layer(i))) return i;
+  }
+  return depth();
+}
+
+void Encoder::Backward(const PackedBatch& batch, const ForwardMode& mode,
+                       const EncoderActivations& activations, StreamGrad dy) {
+  const int64_t lowest = LowestTrained();
+  for (int64_t i = depth() - 1; i >= std::max<int64_t>(lowest, 0); --i) {
+    dy = EncoderLayerBackward(layer(i), batch, RowsOf(i), mode,
+                              activations.layers[static_cast<size_t>(i)], dy, i > lowest);
+  }
+  if (lowest == kEmbeddings) EmbeddingsBackward(batch, mode, activations, dy);
+}
+
+void Encoder::EmbeddingsBackward(const PackedBatch& batch, const ForwardMode& mode,
+                                 const EncoderActivations& activations, const StreamGrad& grad) {
+  const NormGrad norm = DropoutAddNormBackward(batch.tokens(), grad.a, grad.b, EmbeddingNorm(),
+                                               EmbeddingDropout(mode), activations.embedding_norm);
+  AccumulateGrad(embedding_gamma_, norm.gamma);
+  AccumulateGrad(embedding_beta_, norm.beta);
+  const std::vector<int32_t> positions = PositionsOf(batch);
+  std::vector<std::pair<Parameter*, const std::vector<int32_t>*>> tables = {
+      {&words_, &batch.ids}, {&positions_, &positions}};
+  if (has_types_) tables.emplace_back(&types_, &batch.type_ids);
+  for (const auto& [table, ids] : tables) {
+    TouchRows(*table, *ids);
+    EmbeddingBackward(norm.residual, *ids, table->grad);
+  }
+}
+
+}  // namespace attune

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// How one forward pass drops out, and where. Every place has a number of its own (its site), on
+// which its masks are keyed, so that the backward pass draws the same ones again.
+#pragma once
+
+#include <cstdint>
+
+#include "worker/trainer/device/keyed_random.h"
+
+namespace attune {
+
+struct DropoutRates {
+  double hidden = 0, attention = 0, classifier = 0;
+  double adapter = 0;  // of the inputs of LoRA adapters
+};
+
+// The default does not drop out.
+struct ForwardMode {
+  DropoutRates rates;
+  StepKey key;
+};
+
+inline constexpr uint64_t kEmbeddingSite = 0, kClassifierSite = 1, kHeadInputSite = 2,
+                          kHeadAdapterSite = 3;
+
+// Sites of encoder layer `layer`: each of its dropouts and of its linear layers has an offset < 16.
+inline uint64_t LayerSite(size_t layer) { return 16 * (layer + 1); }
+inline constexpr uint64_t kAttentionOffset = 0, kAttentionOutputOffset = 1, kOutputOffset = 2,
+                          kQueryAdapterOffset = 3;  // then key, value, out, up, down
+
+inline Dropout AdapterDropout(const ForwardMode& mode, uint64_t site) {
+  return DropoutAt(mode.key, site, mode.rates.adapter);
+}
+
+}  // namespace attune

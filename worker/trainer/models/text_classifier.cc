@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/models/text_classifier.h"
+
+#include <map>
+
+#include "base/errors.h"
+#include "worker/trainer/models/weight_loader.h"
+
+namespace attune {
+
+TextClassifier::TextClassifier(const EncoderConfig& config)
+    : config_(config), encoder_(config), head_(config), parameters_(encoder_.parameters()) {
+  for (AdaptedLinear* linear : {&head_.dense(), &head_.out()}) {
+    parameters_.insert(parameters_.end(), {&linear->weight, &linear->bias});
+  }
+}
+
+absl::StatusOr<std::unique_ptr<TextClassifier>> TextClassifier::Load(const ModelFolder& folder,
+                                                                     int64_t classes,
+                                                                     uint64_t seed) {
+  std::unique_ptr<TextClassifier> model(new TextClassifier(folder.config()));
+  WeightLoader loader(folder, seed);
+  ATTUNE_RETURN_IF_ERROR(loader.LoadEncoder(model->encoder_));
+  ATTUNE_RETURN_IF_ERROR(loader.LoadHead(model->head_, classes));
+  return model;
+}
+
+at::Tensor TextClassifier::Forward(const PackedBatch& batch, const ForwardMode& mode,
+                                   ClassifierActivations* activations) const {
+  const at::Tensor embedded =
+      encoder_.Embed(batch, mode, activations == nullptr ? nullptr : &activations->encoder);
+  return ForwardFrom(0, embedded, batch, mode, activations);
+}
+
+at::Tensor TextClassifier::ForwardFrom(int64_t depth, const at::Tensor& rows,
+                                       const PackedBatch& batch, const ForwardMode& mode,
+                                       ClassifierActivations* activations) const {
+  const at::Tensor first_rows =
+      encoder_.Forward(batch, rows, depth, encoder_.depth(), mode,
+                       activations == nullptr ? nullptr : &activations->encoder);
+  return head_.Forward(first_rows, batch.sequences(), mode,
+                       activations == nullptr ? nullptr : &activations->head);
+}
+
+at::Tensor TextClassifier::RowsAt(int64_t depth, const PackedBatch& batch) const {
+  return encoder_.Forward(batch, encoder_.Embed(batch, {}, nullptr), 0, depth, {}, nullptr);
+}
+
+void TextClassifier::Backward(const PackedBatch& batch, const ForwardMode& mode,
+                              const ClassifierActivations& activations, const at::Tensor& dlogits) {
+  const bool encoder_trains = encoder_.trains();
+  const at::Tensor dfirst_rows =
+      head_.Backward(batch.sequences(), mode, activations.head, dlogits, encoder_trains);
+  if (encoder_trains) {
+    encoder_.Backward(batch, mode, activations.encoder, {dfirst_rows, {}});
+  }
+}
+
+std::vector<AdaptedLinear*> TextClassifier::linears() {
+  std::vector<AdaptedLinear*> linears = encoder_.linears();
+  linears.push_back(&head_.dense());
+  linears.push_back(&head_.out());
+  return linears;
+}
+
+std::vector<Parameter*> TextClassifier::trained_parameters() {
+  std::vector<Parameter*> trained = TrainableOf(parameters_);
+  for (AdaptedLinear* linear : linears()) {
+    for (Parameter* p : linear->adapter_parameters()) trained.push_back(p);
+  }
+  return trained;
+}
+
+std::vector<NamedTensor> TextClassifier::MergedValues() {
+  std::map<const Parameter*, at::Tensor> merged;
+  for (const AdaptedLinear* linear : linears()) {
+    if (!linear->adapters.empty()) merged[&linear->weight] = MergedWeight(*linear);
+  }
+  std::vector<NamedTensor> values;
+  for (const Parameter* p : parameters_) {
+    const auto found = merged.find(p);
+    const at::Tensor& value = found == merged.end() ? p->value : found->second;
+    for (const ParameterPart& part : p->parts) values.push_back({part.name, PartOf(value, part)});
+  }
+  return values;
+}
+
+}  // namespace attune

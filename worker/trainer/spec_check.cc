@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/spec_check.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/errors.h"
+#include "worker/trainer/methods/tuning_method.h"
+#include "worker/trainer/optimizer/schedule.h"
+#include "worker/trainer/tasks/objective.h"
+
+namespace attune {
+namespace {
+
+class Violations {
+ public:
+  void Check(bool good, std::string_view field, std::string_view description) {
+    if (!good) list_.push_back({std::string(field), std::string(description)});
+  }
+  void Add(std::vector<FieldViolation> more) {
+    list_.insert(list_.end(), more.begin(), more.end());
+  }
+  absl::Status status() && {
+    return list_.empty() ? absl::OkStatus() : InvalidFields(std::move(list_));
+  }
+
+ private:
+  std::vector<FieldViolation> list_;
+};
+
+void CheckLabels(const TrainerSpec& spec, const std::string& kind, Violations& found) {
+  if (kind == "single") found.Check(spec.labels.size() >= 2, "labels", "needs at least two");
+  if (kind == "multi") found.Check(!spec.labels.empty(), "labels", "needs at least one");
+  if (kind == "number") found.Check(spec.labels.size() <= 1, "labels", "has one output at most");
+}
+
+void CheckHyperparameters(const TrainerSpec& spec, Violations& found) {
+  const HyperparameterSpec& h = spec.hyperparameters;
+  const auto check = [&](bool good, std::string_view field, std::string_view description) {
+    found.Check(good, absl::StrCat("hyperparameters.", std::string(field)), description);
+  };
+  check(IsSchedule(h.schedule), "schedule", "must be linear, cosine or constant");
+  check(h.batch_size >= 1, "batch_size", "must be at least 1");
+  check(h.gradient_accumulation_steps >= 1, "gradient_accumulation_steps", "must be at least 1");
+  check(h.epochs > 0 || spec.max_steps > 0, "epochs", "must be above 0");
+  check(h.learning_rate > 0, "learning_rate", "must be above 0");
+  check(h.dropout < 1, "dropout", "must be below 1");
+  const bool smooths = h.label_smoothing != 0;
+  check(h.label_smoothing >= 0 && h.label_smoothing < 1, "label_smoothing",
+        "must be at least 0 and below 1");
+  check(!smooths || spec.train.label_kind == "single", "label_smoothing",
+        "is for label_kind single");
+  for (size_t i = 0; i < h.parameter_groups.size(); ++i) {
+    check(h.parameter_groups[i].learning_rate > 0,
+          absl::StrCat("parameter_groups[", i, "].learning_rate"), "must be above 0");
+  }
+}
+
+void CheckEvaluation(const TrainerSpec& spec, Violations& found) {
+  const std::vector<std::string> metrics = MetricsOf(spec.train.label_kind);
+  const bool known = std::find(metrics.begin(), metrics.end(), spec.best_metric) != metrics.end();
+  found.Check(known || metrics.empty(), "best_metric",
+              absl::StrCat("must be one of ", absl::StrJoin(metrics, ", "), " for label_kind ",
+                           spec.train.label_kind, ", got ", spec.best_metric));
+  found.Check(spec.eval_fraction >= 0 && spec.eval_fraction < 1, "eval_fraction",
+              "must be at least 0 and below 1");
+  found.Check(spec.early_stopping_patience >= 0, "early_stopping_patience", "must be at least 0");
+  found.Check(spec.early_stopping_min_delta >= 0, "early_stopping_min_delta", "must be at least 0");
+  const bool evaluates = spec.eval.has_value() || spec.eval_fraction > 0;
+  found.Check(spec.early_stopping_patience == 0 || evaluates, "early_stopping_patience",
+              "needs eval data, or an eval_fraction");
+}
+
+void CheckFineTuning(const TrainerSpec& spec, Violations& found) {
+  const std::string& kind = spec.train.label_kind;
+  found.Check(!spec.train.path.empty(), "train", "is missing");
+  found.Check(!MetricsOf(kind).empty(), "train.label_kind", "must be single, multi or number");
+  for (const auto& [name, data] : {std::pair("eval", &spec.eval), std::pair("test", &spec.test)}) {
+    found.Check(!data->has_value() || (*data)->label_kind == kind,
+                absl::StrCat(name, ".label_kind"), absl::StrCat("must be that of train, ", kind));
+  }
+  found.Check(spec.class_weighting.empty() || spec.class_weighting == "balanced", "class_weighting",
+              "must be balanced, or empty");
+  found.Check(spec.class_weighting.empty() || kind == "single", "class_weighting",
+              "is for label_kind single");
+  CheckLabels(spec, kind, found);
+  CheckHyperparameters(spec, found);
+  CheckEvaluation(spec, found);
+  found.Add(MethodViolations(spec));
+}
+
+void CheckInference(const TrainerSpec& spec, Violations& found) {
+  found.Check(spec.test.has_value(), "test", absl::StrCat("is what to ", spec.work));
+  if (!spec.test.has_value() || spec.work == "predict") return;
+  found.Check(!MetricsOf(spec.test->label_kind).empty(), "test.label_kind",
+              "must be single, multi or number");
+  CheckLabels(spec, spec.test->label_kind, found);
+}
+
+}  // namespace
+
+absl::Status CheckSpec(const TrainerSpec& spec) {
+  Violations found;
+  found.Check(spec.task == "text_classification", "task", "must be text_classification");
+  found.Check(spec.device == "cpu", "device", "must be cpu");
+  found.Check(spec.threads >= 1, "threads", "must be at least 1");
+  if (spec.work == "fine_tune") {
+    CheckFineTuning(spec, found);
+  } else if (spec.work == "evaluate" || spec.work == "predict") {
+    CheckInference(spec, found);
+  } else {
+    found.Check(false, "work", "must be fine_tune, evaluate or predict");
+  }
+  return std::move(found).status();
+}
+
+}  // namespace attune

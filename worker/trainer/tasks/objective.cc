@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/trainer/tasks/objective.h"
+
+#include "worker/trainer/tasks/multi_label.h"
+#include "worker/trainer/tasks/regression.h"
+#include "worker/trainer/tasks/single_label.h"
+
+namespace attune {
+
+std::unique_ptr<Objective> MakeObjective(const TrainerSpec& spec, const std::string& kind,
+                                         const Labels& train) {
+  if (kind == "multi") return std::make_unique<MultiLabel>(spec.labels);
+  if (kind == "number") return std::make_unique<Regression>();
+  const bool balanced = spec.class_weighting == "balanced" && train.size() > 0;
+  CrossEntropyOptions options;
+  options.smoothing = spec.hyperparameters.label_smoothing;
+  if (balanced) options.class_weights = BalancedWeights(train, spec.labels.size());
+  return std::make_unique<SingleLabel>(spec.labels, std::move(options));
+}
+
+std::vector<std::string> MetricsOf(const std::string& kind) {
+  if (kind == "number") return {"loss", "rmse", "mae", "spearman", "pearson", "r2"};
+  std::vector<std::string> names;
+  if (kind == "single") names = {"loss", "accuracy", "majority"};
+  if (kind == "multi") names = {"loss", "subset_accuracy"};
+  if (names.empty()) return {};
+  for (const std::string average : {"micro_", "macro_", "weighted_"}) {
+    for (const char* metric : {"f1", "precision", "recall"}) names.push_back(average + metric);
+  }
+  names.push_back("auc");
+  return names;
+}
+
+bool HigherIsBetter(const std::string& metric) {
+  return metric != "loss" && metric != "rmse" && metric != "mae";
+}
+
+std::string KindOfProblem(const std::string& problem_type, int64_t outputs) {
+  if (problem_type == "multi_label_classification") return "multi";
+  if (problem_type == "regression" || (problem_type.empty() && outputs == 1)) return "number";
+  return "single";
+}
+
+std::string ProblemOfKind(const std::string& kind) {
+  if (kind == "multi") return "multi_label_classification";
+  return kind == "number" ? "regression" : "single_label_classification";
+}
+
+}  // namespace attune
