@@ -43,7 +43,8 @@ class ChildProcess {
 class Spawner {
  public:
   virtual ~Spawner() = default;
-  // `on_exit` is called once, after the child was reaped, on a thread of the spawner.
+  // `on_exit` is called once, after the child was reaped, on a thread of the spawner; what it uses
+  // outlives the spawner, not only the child's handle.
   virtual absl::StatusOr<std::unique_ptr<ChildProcess>> Spawn(
       const SpawnOptions& options, absl::AnyInvocable<void(ExitStatus)> on_exit) = 0;
 };

@@ -84,7 +84,6 @@ struct Server::Parts {
   FileSystem& files = PosixFileSystem();
   std::unique_ptr<FileLock> lock;
   AccessTokens tokens;
-  std::unique_ptr<Spawner> spawner = MakePosixSpawner();
 
   ThreadExecutor writer{"store", 1, clock};
   ThreadExecutor disk{"disk", 2, clock};
@@ -93,6 +92,8 @@ struct Server::Parts {
   ThreadExecutor scheduler_lane{"scheduler", 1, clock};
   ThreadExecutor inspection_lane{"inspection", 1, clock};
   ThreadExecutor worker_lane{"local-worker", 1, clock};
+  // After the executors, which its callbacks post to: a child may end while all this goes.
+  std::unique_ptr<Spawner> spawner = MakePosixSpawner();
 
   JobCounters job_counters;
   RpcCounters rpc_counters;

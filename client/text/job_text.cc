@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,15 @@ std::optional<double> Metric(const v1::Evaluation& evaluation, const std::string
   const auto found = evaluation.metrics().find(name);
   if (found == evaluation.metrics().end()) return std::nullopt;
   return found->second;
+}
+
+// What a line of an evaluation leaves out; `-o json` has it.
+bool IsDetail(const std::string& name) {
+  static const auto& details = *new std::set<std::string>{
+      "majority",        "micro_f1",     "micro_precision", "micro_recall",
+      "macro_precision", "macro_recall", "weighted_f1",     "weighted_precision",
+      "weighted_recall", "mae",          "pearson",         "r2"};
+  return details.contains(name);
 }
 
 std::string MetricName(const std::string& name) {
@@ -184,11 +194,14 @@ std::string Summary(const v1::Job& job, const Terminal& terminal) {
 }
 
 std::string MetricsText(const v1::Evaluation& evaluation) {
-  // The ones people look for first, the others by name.
-  std::vector<std::string> names = {"accuracy", "macro_f1", "loss"};
+  std::vector<std::string> names = {"accuracy", "subset_accuracy", "micro_f1", "macro_f1",
+                                    "auc",      "spearman",        "rmse",     "loss"};
+  // With one class a row it is the accuracy.
+  if (Metric(evaluation, "accuracy")) std::erase(names, "micro_f1");
   std::vector<std::string> rest;
   for (const auto& [name, value] : evaluation.metrics()) {
-    if (std::find(names.begin(), names.end(), name) == names.end()) rest.push_back(name);
+    const bool named = std::find(names.begin(), names.end(), name) != names.end();
+    if (!named && !IsDetail(name)) rest.push_back(name);
   }
   std::sort(rest.begin(), rest.end());
   names.insert(names.end(), rest.begin(), rest.end());

@@ -22,7 +22,8 @@ std::string EventLine(const v1::JobEvent& event, const Terminal& terminal);
 // The end of a job, several lines.
 std::string Summary(const v1::Job& job, const Terminal& terminal);
 
-// "accuracy 0.812, macro F1 0.811, loss 0.412".
+// "accuracy 0.812, macro F1 0.811, loss 0.412": what people look for first, and what this client
+// does not know; further details of the metrics that it knows are left out.
 std::string MetricsText(const v1::Evaluation& evaluation);
 
 }  // namespace attune

@@ -33,8 +33,9 @@ class Inspector {
                    absl::AnyInvocable<void(absl::StatusOr<std::string>)> done) = 0;
 };
 
-// attune-inspect as a child process, killed after `time_limit`. `executor` is serial, and shut down
-// before the inspector is destroyed; `work_dir` is made, and is where the child runs.
+// attune-inspect as a child process, killed after `time_limit`. `executor` is serial, shut down
+// before the inspector is destroyed, and outlives the spawner; `work_dir` is made, and is where the
+// child runs.
 std::unique_ptr<Inspector> MakeProcessInspector(std::string binary, Spawner& spawner,
                                                 Executor& executor, std::string work_dir,
                                                 absl::Duration time_limit = absl::Seconds(120));

@@ -141,14 +141,16 @@ class ProcessInspector final : public Inspector {
     options.working_dir = work_dir_;
     options.descriptors = {{input.get(), 0}, {writing.get(), 1}};
     options.new_session = true;
-    ATTUNE_ASSIGN_OR_RETURN(run.child, spawner_.Spawn(options, [this, id](ExitStatus exit) {
-      executor_.Post([this, id, exit] {
-        if (const auto found = runs_.find(id); found != runs_.end()) {
-          found->second->exit = exit;
-          FinishIfEnded(id);
-        }
-      });
-    }));
+    // The child may end after this object; the executor, shut down by then, drops the task.
+    ATTUNE_ASSIGN_OR_RETURN(
+        run.child, spawner_.Spawn(options, [this, id, executor = &executor_](ExitStatus exit) {
+          executor->Post([this, id, exit] {
+            if (const auto found = runs_.find(id); found != runs_.end()) {
+              found->second->exit = exit;
+              FinishIfEnded(id);
+            }
+          });
+        }));
     setpriority(PRIO_PROCESS, static_cast<id_t>(run.child->pid()), kNiceness);
     return reading;
   }

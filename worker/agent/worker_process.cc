@@ -92,12 +92,10 @@ class Worker {
   explicit Worker(const WorkerOptions& options)
       : launcher_(*spawner_, clock_, options.trainer),
         cache_(PosixFileSystem(), JoinPath(options.work_dir, "cache"), kCacheBytes),
-        io_("io", kIoThreads, clock_),
-        transport_(io_, PosixFileSystem(), TransportOptions(options)),
-        executor_(std::make_unique<ThreadExecutor>("agent", 1, clock_)) {}
+        transport_(io_, PosixFileSystem(), TransportOptions(options)) {}
   ~Worker() {
-    executor_->Shutdown();  // from here on callbacks are dropped
-    agent_.reset();         // kills the trainers that are left
+    executor_.Shutdown();  // from here on callbacks are dropped
+    agent_.reset();        // kills the trainers that are left
     transport_.ShutDown();
     io_.Shutdown();
   }
@@ -105,24 +103,24 @@ class Worker {
   absl::Status Start(const WorkerOptions& options) {
     ATTUNE_ASSIGN_OR_RETURN(Offer offer, DetectOffer(options, *spawner_));
     ATTUNE_RETURN_IF_ERROR(cache_.Init());
-    const RunnerParts parts{*executor_, io_,   PosixFileSystem(), rng_, transport_,
-                            launcher_,  cache_};
+    const RunnerParts parts{executor_, io_, PosixFileSystem(), rng_, transport_, launcher_, cache_};
     agent_ = std::make_unique<Agent>(parts, MakeAgentOptions(options, std::move(offer), rng_));
     return absl::OkStatus();
   }
   void Post(absl::AnyInvocable<void(Agent&)> task) {
-    executor_->Post([this, task = std::move(task)]() mutable { task(*agent_); });
+    executor_.Post([this, task = std::move(task)]() mutable { task(*agent_); });
   }
 
  private:
   SystemClock clock_;
   SystemRng rng_;
+  ThreadExecutor executor_{"agent", 1, clock_};
+  ThreadExecutor io_{"io", kIoThreads, clock_};
+  // Its callbacks post to the executors: a trainer may end while all this goes.
   std::unique_ptr<Spawner> spawner_ = MakePosixSpawner();
   TrainerProcessLauncher launcher_;
   BlobCache cache_;
-  ThreadExecutor io_;
   GrpcTransport transport_;
-  std::unique_ptr<ThreadExecutor> executor_;
   std::unique_ptr<Agent> agent_;
 };
 

@@ -122,7 +122,7 @@ TEST(JobText, PutsEachEventOnOneLine) {
   evaluation.set_split(v1::Evaluation::EVAL);
   evaluation.set_step(254);
   evaluation.set_best(true);
-  for (const char* name : {"zeta", "loss", "macro_f1", "accuracy"}) {
+  for (const char* name : {"zeta", "loss", "macro_f1", "accuracy", "micro_f1", "weighted_f1"}) {
     (*evaluation.mutable_metrics())[name] = 0.5;
   }
   EXPECT_EQ(EventLine(event, kPlain),

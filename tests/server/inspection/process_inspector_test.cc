@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "absl/synchronization/notification.h"
 #include "base/clock.h"
@@ -38,8 +39,8 @@ class ProcessInspectorTest : public testing::Test {
 
   TempDir dir_;
   SystemClock clock_;
-  std::unique_ptr<Spawner> spawner_ = MakePosixSpawner();
   ThreadExecutor executor_{"inspection", 1, clock_};
+  std::unique_ptr<Spawner> spawner_ = MakePosixSpawner();
   std::unique_ptr<Inspector> inspector_;
 };
 
@@ -88,6 +89,27 @@ TEST_F(ProcessInspectorTest, KillsOneThatTakesTooLong) {
 TEST_F(ProcessInspectorTest, KillsOneThatSaysTooMuch) {
   const auto report = Run("exec cat /dev/zero");
   EXPECT_TRUE(absl::IsResourceExhausted(report.status())) << report.status();
+}
+
+// What the address sanitizer found when a server stopped in the middle of a check.
+TEST_F(ProcessInspectorTest, AChildThatEndsAfterItsInspectorHarmsNobody) {
+  const std::string path = dir_.Path("inspect"), started = dir_.Path("work/started");
+  ASSERT_EQ(PosixFileSystem().WriteFileAtomically(
+                path, "#!/bin/sh\n: > started; exec tail -f /dev/null", 0700),
+            absl::OkStatus());
+  inspector_ =
+      MakeProcessInspector(path, *spawner_, executor_, dir_.Path("work"), absl::Minutes(2));
+  inspector_->Run("{}", [](const absl::StatusOr<std::string>&) { FAIL() << "nobody waits"; });
+  while (!PosixFileSystem().Exists(started)) std::this_thread::yield();
+  executor_.Shutdown();
+  inspector_.reset();  // kills it
+  // The watcher tells of ends in the order in which they come.
+  absl::Notification told;
+  SpawnOptions next;
+  next.argv = {"/bin/sh", "-c", ":"};
+  const auto child = spawner_->Spawn(next, [&](ExitStatus) { told.Notify(); });
+  ASSERT_TRUE(child.ok()) << child.status();
+  told.WaitForNotification();
 }
 
 }  // namespace
