@@ -94,6 +94,12 @@ absl::Status VerifyFiles(FileSystem& files, const std::string& dir,
   return absl::OkStatus();
 }
 
+absl::StatusOr<Manifest> ReadManifest(FileSystem& files, const std::string& dir) {
+  const absl::StatusOr<std::string> text = files.ReadFile(JoinPath(dir, kCheckpointManifest));
+  if (!text.ok()) return Damaged("manifest.json is missing or cannot be read");
+  return ParseManifest(*text);
+}
+
 }  // namespace
 
 absl::Status CheckpointDoesNotFit(const std::string& what) {
@@ -164,9 +170,7 @@ absl::StatusOr<CheckpointFrame> WriteCheckpointFolder(FileSystem& files,
 
 absl::StatusOr<BuildInfo> VerifyCheckpointFolder(FileSystem& files, const std::string& dir,
                                                  const std::vector<std::string>& needed) {
-  const absl::StatusOr<std::string> text = files.ReadFile(JoinPath(dir, kCheckpointManifest));
-  if (!text.ok()) return Damaged("manifest.json is missing or cannot be read");
-  ATTUNE_ASSIGN_OR_RETURN(const Manifest manifest, ParseManifest(*text));
+  ATTUNE_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(files, dir));
   ATTUNE_RETURN_IF_ERROR(VerifyFiles(files, dir, manifest.files));
   for (const std::string& name : needed) {
     if (std::none_of(manifest.files.begin(), manifest.files.end(),
@@ -174,6 +178,11 @@ absl::StatusOr<BuildInfo> VerifyCheckpointFolder(FileSystem& files, const std::s
       return CheckpointDoesNotFit(absl::StrCat("it has no ", name, ": it is of another kind"));
     }
   }
+  return manifest.build;
+}
+
+absl::StatusOr<BuildInfo> RecordedBuild(FileSystem& files, const std::string& dir) {
+  ATTUNE_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(files, dir));
   return manifest.build;
 }
 
