@@ -53,7 +53,8 @@ std::vector<double> Losses(const TrainerSpec& spec) {
   return losses;
 }
 
-// Measured with avx512_bf16: 1.1e-4 here, and 2.3e-4 with MiniLM on the movie reviews, batches of 32.
+// Measured with avx512_bf16: 1.1e-4 here, and 2.3e-4 with MiniLM on the movie reviews, batches
+// of 32.
 TEST_F(Bf16Training, FollowsTheLossCurveOfFp32) {
   constexpr double kTolerance = 1e-3;
   std::vector<double> curves[2];
