@@ -94,6 +94,7 @@ void Fields(V& v, typename V::template Ref<HyperparameterSpec> s) {
   v.Key("dropout", s.dropout);
   v.Key("max_length", s.max_length);
   v.Key("label_smoothing", s.label_smoothing);
+  v.Key("precision", s.precision);
   v.Key("parameter_groups", s.parameter_groups);
   v.Key("seed", s.seed);
 }
@@ -131,6 +132,10 @@ void Fields(V& v, typename V::template Ref<TrainerSpec> s) {
   v.Key("threads", s.threads);
   v.Key("device", s.device);
   v.Key("resume_dir", s.resume_dir);
+  v.Key("start_dir", s.start_dir);
+  v.Key("start_job", s.start_job);
+  v.Key("start_step", s.start_step);
+  v.Key("start_sha256", s.start_sha256);
 }
 
 template <typename V>

@@ -23,6 +23,9 @@
 
 namespace attune {
 
+// The file of a checkpoint folder that names and hashes the others.
+inline constexpr char kCheckpointManifest[] = "manifest.json";
+
 // One file of a model or checkpoint, relative to its folder.
 struct FileEntry {
   std::string path;  // "model.safetensors"; no "..", not absolute
@@ -65,10 +68,11 @@ struct HyperparameterSpec {
   int64_t warmup_steps = 0;
   double weight_decay = 0;  // never on bias and norm parameters
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
-  double max_grad_norm = 1.0;  // 0: no clipping
-  double dropout = 0.1;        // hidden, attention and classifier; < 0: as config.json says
-  int64_t max_length = 0;      // tokens with [CLS] and [SEP]; 0: the base's maximum
-  double label_smoothing = 0;  // single-label
+  double max_grad_norm = 1.0;      // 0: no clipping
+  double dropout = 0.1;            // hidden, attention and classifier; < 0: as config.json says
+  int64_t max_length = 0;          // tokens with [CLS] and [SEP]; 0: the base's maximum
+  double label_smoothing = 0;      // single-label
+  std::string precision = "fp32";  // of the encoder's matrix products: "fp32", "bf16" or "auto"
   std::vector<ParameterGroupSpec> parameter_groups;
   uint64_t seed = 0;
 };
@@ -105,7 +109,12 @@ struct TrainerSpec {
   int64_t max_steps = 0;                     // 0: epochs decide
   int threads = 1;
   std::string device = "cpu";
-  std::string resume_dir;  // a checkpoint folder with its manifest; empty: from the base
+  std::string resume_dir;  // a checkpoint folder with its manifest; empty: from the start
+  // Of an earlier job, whose weights this one starts with; all empty: with the base's own.
+  std::string start_dir;  // its folder; empty, too, where the attempt resumes
+  std::string start_job;  // "jobs/y", for the model card
+  int64_t start_step = 0;
+  std::string start_sha256;  // of its manifest.json
 };
 
 // ---- agent → trainer ----

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // attune download and export: the files of a job's model, checkpoint or predictions.
 #include "client/cli/download.h"
+#include "client/cli/checkpoint_choice.h"
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -8,7 +9,6 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
@@ -32,18 +32,13 @@ struct Wanted {
 
 absl::StatusOr<v1::Checkpoint> Choose(const std::string& choice, const std::string& job,
                                       const v1::ListCheckpointsResponse& kept) {
-  int64_t step = -1;
-  if (choice != "newest" && choice != "best" && !absl::SimpleAtoi(choice, &step)) {
-    return ClientError(ClientReason::kUsage,
-                       absl::StrCat("--checkpoint ", choice, ": expected a step, newest or best"),
-                       absl::StrCat("list them: attune events ", job));
-  }
+  ATTUNE_ASSIGN_OR_RETURN(const v1::CheckpointRef wanted, CheckpointChoice(choice, job));
   std::vector<int64_t> steps;
   const v1::Checkpoint* chosen = nullptr;
   for (const v1::Checkpoint& checkpoint : kept.checkpoints()) {
     steps.push_back(checkpoint.step());
-    if (choice == "newest" || (choice == "best" && checkpoint.best()) ||
-        checkpoint.step() == step) {
+    if (wanted.step() > 0 ? checkpoint.step() == wanted.step()
+                          : !wanted.best() || checkpoint.best()) {
       chosen = &checkpoint;
     }
   }

@@ -37,6 +37,10 @@ absl::Status JobInputs::Publish(v1::JobSpec& spec) {
   for (std::string* dataset : fields.datasets) {
     if (!dataset->empty()) ATTUNE_RETURN_IF_ERROR(PublishDataset(*dataset));
   }
+  if (!spec.fine_tune().start_checkpoint().job().empty()) {
+    std::string& job = *spec.mutable_fine_tune()->mutable_start_checkpoint()->mutable_job();
+    ATTUNE_ASSIGN_OR_RETURN(job, NameFromArgument("jobs", job));
+  }
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
+#include "client/cli/checkpoint_choice.h"
 #include "client/cli/job_inputs.h"
 #include "client/cli/names.h"
 #include "client/client_errors.h"
@@ -38,6 +39,11 @@ v1::Job StartFrom(const v1::Job* origin) {
     return job;
   }
   *job.mutable_spec() = origin->spec();
+  v1::FineTune* const tune =
+      job.spec().has_fine_tune() ? job.mutable_spec()->mutable_fine_tune() : nullptr;
+  if (tune != nullptr && tune->has_start_checkpoint()) {
+    tune->mutable_start_checkpoint()->clear_files();
+  }
   *job.mutable_labels() = origin->labels();
   job.set_display_name(origin->display_name());
   job.set_priority(origin->priority());
@@ -73,6 +79,19 @@ void ApplyMethod(const std::string& method, v1::FineTune& spec) {
   if (method == "lora") spec.mutable_lora();
   if (method == "head") spec.mutable_head();
   if (method == "partial") spec.mutable_partial();
+}
+
+// "newest", "best" or a step of the origin's checkpoints.
+absl::Status ApplyCheckpoint(const std::string& which, const v1::Job* origin, v1::JobSpec& spec) {
+  if (which.empty()) return absl::OkStatus();
+  if (origin == nullptr || !origin->spec().has_fine_tune()) {
+    return ClientError(ClientReason::kUsage,
+                       "--checkpoint is one of the fine-tuning job that --from names",
+                       "use --from JOB --checkpoint newest, or --set start_checkpoint.job=JOB");
+  }
+  ATTUNE_ASSIGN_OR_RETURN(*spec.mutable_fine_tune()->mutable_start_checkpoint(),
+                          CheckpointChoice(which, origin->name()));
+  return absl::OkStatus();
 }
 
 bool HasFineTuneFlags(const JobOptions& options) {
@@ -119,6 +138,7 @@ absl::StatusOr<v1::CreateJobRequest> BuildJobRequest(const JobOptions& options,
   } else {
     ATTUNE_ASSIGN_OR_RETURN(job, ReadJobFile(options.file, in, files));
   }
+  ATTUNE_RETURN_IF_ERROR(ApplyCheckpoint(options.checkpoint, origin, *job.mutable_spec()));
   ATTUNE_RETURN_IF_ERROR(ApplyFlags(options, job));
   const std::string id = options.id.empty() ? job.name() : options.id;
   if (!id.empty()) {

@@ -14,8 +14,9 @@
 namespace attune {
 
 struct JobOptions {
-  std::string file;    // "-": standard input; empty: none
-  std::string method;  // "full", "lora", "head" or "partial"; empty: as it stands
+  std::string file;        // "-": standard input; empty: none
+  std::string checkpoint;  // of the origin, to start with: "newest", "best" or a step; empty: none
+  std::string method;      // "full", "lora", "head" or "partial"; empty: as it stands
   std::string base, train, eval, test;
   std::optional<double> eval_fraction;
   std::string id, id_prefix;

@@ -73,6 +73,9 @@ void AddSubmit(CLI::App& app, Command& chosen) {
       command->add_option("-f,--file", options->job.file, "Job as YAML; - reads standard input");
   command->add_option("--from", options->from, "Begin with what this job was given")
       ->excludes(file);
+  command->add_option("--checkpoint", options->job.checkpoint,
+                      "With --from: start with the weights of that job's checkpoint: newest, best "
+                      "or its step");
   AddJobOptions(*command, options->job);
   AddDatasetOptions(*command, options->reading);
   command->add_flag("--watch", options->submission.watch, "Follow the job to its end");

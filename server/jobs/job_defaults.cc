@@ -36,6 +36,7 @@ void FillHyperparameters(v1::Hyperparameters& h, double learning_rate) {
   Default(h, h.has_max_steps(), &H::set_max_steps, int64_t{0});
   Default(h, h.has_label_smoothing(), &H::set_label_smoothing, 0.0);
   if (h.schedule() == v1::SCHEDULE_UNSPECIFIED) h.set_schedule(v1::SCHEDULE_LINEAR);
+  if (h.precision() == v1::PRECISION_UNSPECIFIED) h.set_precision(v1::PRECISION_FP32);
 }
 
 // The query and value projections, by the names that a family gives them.

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
@@ -12,6 +13,7 @@
 #include "server/jobs/job_inputs.h"
 #include "server/jobs/job_validator.h"
 #include "server/jobs/proto_time.h"
+#include "server/jobs/start_checkpoint.h"
 
 namespace attune {
 namespace {
@@ -54,6 +56,22 @@ absl::StatusOr<std::string> ChooseId(const Snapshot& snapshot, const v1::CreateJ
                    {{"resource", name}});
 }
 
+// Fills in what the request left open, and holds it against the rows that it names.
+absl::StatusOr<JobInputs> CompleteSpec(const Snapshot& snapshot, v1::JobSpec& spec) {
+  ATTUNE_ASSIGN_OR_RETURN(const auto origin, ResolveStart(snapshot, spec));
+  ATTUNE_ASSIGN_OR_RETURN(JobInputs inputs, ReadInputs(snapshot, spec));
+  ATTUNE_RETURN_IF_ERROR(inputs.RefuseInvalid());
+  std::vector<FieldViolation> violations = CheckFit(spec, inputs);
+  FillDefaults(spec, inputs);
+  if (origin) {
+    for (FieldViolation& more : CheckStart(spec, inputs, *origin)) {
+      violations.push_back(std::move(more));
+    }
+  }
+  if (!violations.empty()) return InvalidFields(std::move(violations));
+  return inputs;
+}
+
 }  // namespace
 
 absl::StatusOr<JobDraft> DraftJob(const Snapshot& snapshot, const v1::CreateJobRequest& request,
@@ -61,11 +79,8 @@ absl::StatusOr<JobDraft> DraftJob(const Snapshot& snapshot, const v1::CreateJobR
   if (auto violations = ValidateJob(request); !violations.empty()) {
     return InvalidFields(std::move(violations));
   }
-  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs, ReadInputs(snapshot, request.job().spec()));
-  ATTUNE_RETURN_IF_ERROR(inputs.RefuseInvalid());
-  if (auto violations = CheckFit(request.job().spec(), inputs); !violations.empty()) {
-    return InvalidFields(std::move(violations));
-  }
+  v1::JobSpec spec = request.job().spec();
+  ATTUNE_ASSIGN_OR_RETURN(const JobInputs inputs, CompleteSpec(snapshot, spec));
   ATTUNE_ASSIGN_OR_RETURN(const std::string id, ChooseId(snapshot, request, rng));
 
   JobDraft draft;
@@ -76,8 +91,7 @@ absl::StatusOr<JobDraft> DraftJob(const Snapshot& snapshot, const v1::CreateJobR
   job.set_display_name(request.job().display_name());
   *job.mutable_labels() = request.job().labels();
   job.set_priority(request.job().priority());
-  *job.mutable_spec() = request.job().spec();
-  FillDefaults(*job.mutable_spec(), inputs);
+  *job.mutable_spec() = std::move(spec);
   job.set_state(v1::Job::VALIDATING);
   if (draft.inputs_checking) job.set_reason(v1::Job::WAITING_FOR_DATASET);
   *job.mutable_create_time() = ToTimestamp(clock.Now());

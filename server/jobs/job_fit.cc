@@ -12,33 +12,21 @@
 namespace attune {
 namespace {
 
-const char* KindName(v1::LabelKind kind) {
-  switch (kind) {
-    case v1::LABEL_KIND_MULTI:
-      return "multi-label";
-    case v1::LABEL_KIND_NUMBER:
-      return "number";
-    case v1::LABEL_KIND_NONE:
-      return "absent";
-    default:
-      return "single-label";
-  }
-}
-
 void CheckHeldOut(const char* field, const std::optional<v1::Dataset>& dataset,
                   const v1::Dataset& train, FieldChecks& checks) {
   if (!dataset || LabelKindOf(*dataset) == LabelKindOf(train)) return;
-  checks.Add(field, absl::StrCat("must have labels of the same kind as the training dataset: those "
-                                 "of ",
-                                 dataset->name(), " are ", KindName(LabelKindOf(*dataset)),
-                                 ", those of ", train.name(), " ", KindName(LabelKindOf(train))));
+  checks.Add(field,
+             absl::StrCat("must have labels of the same kind as the training dataset: those "
+                          "of ",
+                          dataset->name(), " are ", LabelKindWord(LabelKindOf(*dataset)),
+                          ", those of ", train.name(), " ", LabelKindWord(LabelKindOf(train))));
 }
 
 void CheckMetric(const std::string& metric, v1::LabelKind kind, FieldChecks& checks) {
   const std::vector<std::string>& known = MetricsOf(kind);
   if (metric.empty() || std::find(known.begin(), known.end(), metric) != known.end()) return;
   checks.Add("job.spec.fine_tune.evaluation.best_metric",
-             absl::StrCat("must be one that ", KindName(kind),
+             absl::StrCat("must be one that ", LabelKindWord(kind),
                           " labels have: ", absl::StrJoin(known, ", "), "; got ", Echo(metric),
                           DidYouMean(metric, known)));
 }
@@ -58,7 +46,7 @@ void CheckTune(const v1::FineTune& tune, const JobInputs& inputs, FieldChecks& c
   if (tune.hyperparameters().label_smoothing() > 0 && kind != v1::LABEL_KIND_SINGLE) {
     checks.Add("job.spec.fine_tune.hyperparameters.label_smoothing",
                absl::StrCat("must be 0: the labels of ", inputs.train->name(), " are ",
-                            KindName(kind), ", and only single-label ones can be smoothed"));
+                            LabelKindWord(kind), ", and only single-label ones can be smoothed"));
   }
   if (tune.text_classification().class_weighting() != v1::CLASS_WEIGHTING_UNSPECIFIED &&
       kind == v1::LABEL_KIND_NUMBER) {
@@ -91,8 +79,8 @@ void CheckEvaluate(const v1::Evaluate& evaluate, const JobInputs& inputs, FieldC
   } else if (inputs.model_label_kind && *inputs.model_label_kind != kind) {
     checks.Add("job.spec.evaluate.dataset",
                absl::StrCat("must have labels of the kind that the model was trained on: those of ",
-                            inputs.test->name(), " are ", KindName(kind), ", those of ",
-                            inputs.model.name(), " ", KindName(*inputs.model_label_kind)));
+                            inputs.test->name(), " are ", LabelKindWord(kind), ", those of ",
+                            inputs.model.name(), " ", LabelKindWord(*inputs.model_label_kind)));
   }
   if (evaluate.compare_base() && !inputs.compare) {
     checks.Add("job.spec.evaluate.compare_base",
@@ -102,6 +90,19 @@ void CheckEvaluate(const v1::Evaluate& evaluate, const JobInputs& inputs, FieldC
 }
 
 }  // namespace
+
+std::string LabelKindWord(v1::LabelKind kind) {
+  switch (kind) {
+    case v1::LABEL_KIND_MULTI:
+      return "multi-label";
+    case v1::LABEL_KIND_NUMBER:
+      return "number";
+    case v1::LABEL_KIND_NONE:
+      return "absent";
+    default:
+      return "single-label";
+  }
+}
 
 std::vector<FieldViolation> CheckFit(const v1::JobSpec& spec, const JobInputs& inputs) {
   FieldChecks checks;

@@ -15,6 +15,9 @@ namespace attune {
 
 std::vector<FieldViolation> CheckFit(const v1::JobSpec& spec, const JobInputs& inputs);
 
+// "single-label", "multi-label", "number" or "absent".
+std::string LabelKindWord(v1::LabelKind kind);
+
 // The metrics that an evaluation of such labels has; the first is the default best_metric.
 const std::vector<std::string>& MetricsOf(v1::LabelKind kind);
 

@@ -12,6 +12,7 @@
 #include "base/resource_name.h"
 #include "server/jobs/canonical_bytes.h"
 #include "server/jobs/field_checks.h"
+#include "server/jobs/start_checkpoint.h"
 
 namespace attune {
 namespace {
@@ -120,6 +121,11 @@ void CheckHyperparameters(const v1::Hyperparameters& h, FieldChecks& checks) {
                absl::StrCat("must be SCHEDULE_LINEAR, SCHEDULE_COSINE or SCHEDULE_CONSTANT, got ",
                             static_cast<int>(h.schedule())));
   }
+  if (!v1::Precision_IsValid(h.precision())) {
+    checks.Add(base + "precision",
+               absl::StrCat("must be PRECISION_FP32, PRECISION_BF16 or PRECISION_AUTO, got ",
+                            static_cast<int>(h.precision())));
+  }
   CheckGroups(h, checks);
 }
 
@@ -189,7 +195,10 @@ void CheckTask(const v1::TextClassification& task, FieldChecks& checks) {
 }
 
 void CheckFineTune(const v1::FineTune& tune, FieldChecks& checks) {
-  checks.Reference("job.spec.fine_tune.base_model", "models", tune.base_model());
+  if (tune.has_start_checkpoint()) CheckStartReference(tune.start_checkpoint(), checks);
+  if (!tune.has_start_checkpoint() || !tune.base_model().empty()) {
+    checks.Reference("job.spec.fine_tune.base_model", "models", tune.base_model());
+  }
   checks.Reference("job.spec.fine_tune.train_dataset", "datasets", tune.train_dataset());
   if (!tune.eval_dataset().empty()) {
     checks.Reference("job.spec.fine_tune.eval_dataset", "datasets", tune.eval_dataset());

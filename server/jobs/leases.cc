@@ -244,7 +244,10 @@ absl::StatusOr<v1::Lease> Leases::MakeLease(const Snapshot& snapshot, const Atte
   if (inputs.train) *lease.mutable_train() = *std::move(inputs.train);
   if (inputs.eval) *lease.mutable_eval() = *std::move(inputs.eval);
   if (inputs.test) *lease.mutable_test() = *std::move(inputs.test);
-  if (attempt.start_step == 0) return lease;
+  if (attempt.start_step == 0) {
+    *lease.mutable_start_files() = record.job.spec().fine_tune().start_checkpoint().files();
+    return lease;
+  }
 
   ATTUNE_ASSIGN_OR_RETURN(const auto checkpoint, NewestCheckpoint(snapshot, attempt.job_id));
   if (!checkpoint) {

@@ -96,6 +96,7 @@ TrainerSpec FullSpec() {
                           .dropout = -1,
                           .max_length = 128,
                           .label_smoothing = 0.2,
+                          .precision = "auto",
                           .parameter_groups = {{"classifier", 0.75}, {"encoder", 0.5}},
                           .seed = std::numeric_limits<uint64_t>::max()};
   spec.eval_every_steps = 21;
@@ -108,6 +109,10 @@ TrainerSpec FullSpec() {
   spec.threads = 3;
   spec.device = "cuda:1";
   spec.resume_dir = "/r";
+  spec.start_dir = "/s";
+  spec.start_job = "jobs/y";
+  spec.start_step = 25;
+  spec.start_sha256 = std::string(64, 'd');
   return spec;
 }
 
@@ -133,14 +138,15 @@ constexpr char kFullSpecButDatasets[] = R"({
     "epochs": 1.5, "batch_size": 2, "gradient_accumulation_steps": 4, "learning_rate": 3e-5,
     "schedule": "cosine", "warmup_ratio": 0.06, "warmup_steps": 11, "weight_decay": 0.01,
     "adam_beta1": 0.8, "adam_beta2": 0.95, "adam_epsilon": 1e-6, "max_grad_norm": 0.5,
-    "dropout": -1.0, "max_length": 128, "label_smoothing": 0.2,
+    "dropout": -1.0, "max_length": 128, "label_smoothing": 0.2, "precision": "auto",
     "parameter_groups": [{"prefix": "classifier", "learning_rate": 0.75},
                          {"prefix": "encoder", "learning_rate": 0.5}],
     "seed": 18446744073709551615},
   "eval_every_steps": 21, "best_metric": "macro_f1", "early_stopping_patience": 24,
   "early_stopping_min_delta": 0.375, "checkpoint_interval_seconds": 60.5,
   "checkpoint_every_steps": 22, "max_steps": 23, "threads": 3, "device": "cuda:1",
-  "resume_dir": "/r"})";
+  "resume_dir": "/r", "start_dir": "/s", "start_job": "jobs/y", "start_step": 25,
+  "start_sha256": "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"})";
 
 Json FullSpecJson() {
   Json json = Json::parse(kFullSpecButDatasets);

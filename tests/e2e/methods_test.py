@@ -99,6 +99,26 @@ class Methods(EndToEndTest):
         self.assertEqual(clone.spec.fine_tune.hyperparameters.schedule,
                          v1.Schedule.Value("SCHEDULE_COSINE"))
 
+    def test_a_job_starts_with_the_weights_of_an_earlier_ones_checkpoint(self):
+        first, _ = self.tune("lora", id="first")
+        self.cli_ok(self.server, "submit", "--from", "first", "--checkpoint", "best", "--id",
+                    "second", "--set", "hyperparameters.max_steps=2", "--watch")
+        second = self.client.job("jobs/second")
+        self.assertEqual(second.state, v1.Job.SUCCEEDED, second.failure)
+        start = second.spec.fine_tune.start_checkpoint
+        self.assertEqual(start.job, "jobs/first")
+        self.assertGreater(start.step, 0)
+        self.assertIn("weights.safetensors", [file.path for file in start.files])
+        self.assertEqual(second.committed_step, 2)
+        # The best weights of the first job are where the second one began.
+        self.assertEqual(dict(second.base_test.metrics), dict(first.final_test.metrics))
+        self.assertNotEqual(dict(second.base_test.metrics), dict(first.base_test.metrics))
+
+        refused = self.server.cli("submit", "--from", "first", "--checkpoint", "newest", "--set",
+                                  "lora.rank=2")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertRegex(refused.stderr, r"lora\.rank: must be that of jobs/first.*: 8; got 2")
+
     def test_a_file_is_checked_for_a_base_without_a_job(self):
         done = self.cli_ok(self.server, "datasets", "check", self.server.folder / "train.csv",
                            "--base", "tiny", "--max-length", "8")

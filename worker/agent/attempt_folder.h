@@ -5,7 +5,7 @@
 //     outbox             reports not yet acknowledged (event_outbox.h)
 //     trainer.identity   the trainer process, to be found dead by a later agent
 //     trainer.log        its stderr, capped
-//     base/ compare/ data/ resume/  inputs, hard links into the blob cache
+//     base/ compare/ data/ resume/ start/  inputs, hard links into the blob cache
 //     trainer/           what the trainer writes
 //     outgoing/{step}/   links to the files of a checkpoint on its way; {step}.json is its frame
 //   cache/               blobs by digest (blob_cache.h)
@@ -35,6 +35,7 @@ class AttemptFolder {
   std::string compare() const { return root_ + "/compare"; }
   std::string data(const std::string& role) const { return root_ + "/data/" + role; }
   std::string resume() const { return root_ + "/resume"; }
+  std::string start() const { return root_ + "/start"; }
   std::string trainer() const { return root_ + "/trainer"; }
   std::string outgoing() const { return root_ + "/outgoing"; }
   std::string outgoing_step(int64_t step) const;

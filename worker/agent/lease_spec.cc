@@ -76,6 +76,21 @@ absl::StatusOr<std::string> ScheduleName(v1::Schedule schedule) {
   }
 }
 
+absl::StatusOr<std::string> PrecisionName(v1::Precision precision) {
+  switch (precision) {
+    case v1::PRECISION_UNSPECIFIED:
+    case v1::PRECISION_FP32:
+      return "fp32";
+    case v1::PRECISION_BF16:
+      return "bf16";
+    case v1::PRECISION_AUTO:
+      return "auto";
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("this worker does not know precision ", static_cast<int>(precision)));
+  }
+}
+
 // Of a folder, whatever it is called: its files' names and digests, sorted. Lengths stand before
 // the texts, so that no two folders give the same bytes.
 std::string DigestOf(const google::protobuf::RepeatedPtrField<v1::FileRef>& files) {
@@ -131,6 +146,7 @@ absl::StatusOr<HyperparameterSpec> HyperparametersOf(const v1::FineTune& work) {
   const v1::Hyperparameters& h = work.hyperparameters();
   HyperparameterSpec spec;
   ATTUNE_ASSIGN_OR_RETURN(spec.schedule, ScheduleName(h.schedule()));
+  ATTUNE_ASSIGN_OR_RETURN(spec.precision, PrecisionName(h.precision()));
   SetIf(h.has_epochs(), spec.epochs, h.epochs());
   SetIf(h.has_batch_size(), spec.batch_size, h.batch_size());
   SetIf(h.has_gradient_accumulation_steps(), spec.gradient_accumulation_steps,
@@ -207,7 +223,18 @@ void FillPolicies(const v1::FineTune& work, TrainerSpec& spec) {
   spec.max_steps = work.hyperparameters().max_steps();
 }
 
-absl::Status FillFineTune(const v1::Lease& lease, TrainerSpec& spec) {
+// The checkpoint is part of what the job is, also where an attempt needs its files no more.
+void FillStart(const v1::Lease& lease, const AttemptFolder& folder, TrainerSpec& spec) {
+  const v1::CheckpointRef& start = lease.spec().fine_tune().start_checkpoint();
+  spec.start_job = start.job();
+  spec.start_step = start.step();
+  for (const v1::FileRef& file : start.files()) {
+    if (file.path() == kCheckpointManifest) spec.start_sha256 = file.sha256();
+  }
+  if (lease.start_files_size() > 0) spec.start_dir = folder.start();
+}
+
+absl::Status FillFineTune(const v1::Lease& lease, const AttemptFolder& folder, TrainerSpec& spec) {
   const v1::FineTune& work = lease.spec().fine_tune();
   if (!work.has_text_classification()) {
     return absl::InvalidArgumentError(
@@ -223,13 +250,14 @@ absl::Status FillFineTune(const v1::Lease& lease, TrainerSpec& spec) {
   ATTUNE_ASSIGN_OR_RETURN(spec.hyperparameters, HyperparametersOf(work));
   Divide(spec.hyperparameters, lease.micro_batch_divisor());
   FillPolicies(work, spec);
+  FillStart(lease, folder, spec);
   return absl::OkStatus();
 }
 
 absl::Status FillWork(const v1::Lease& lease, const AttemptFolder& folder, TrainerSpec& spec) {
   switch (lease.spec().work_case()) {
     case v1::JobSpec::kFineTune:
-      return FillFineTune(lease, spec);
+      return FillFineTune(lease, folder, spec);
     case v1::JobSpec::kEvaluate:
       spec.work = "evaluate";
       spec.base_model_name = lease.spec().evaluate().model();
@@ -264,6 +292,7 @@ absl::StatusOr<std::vector<InputFile>> InputsOf(const v1::Lease& lease,
   std::vector<InputFile> inputs;
   ATTUNE_RETURN_IF_ERROR(AddFiles(lease.base_model_files(), folder.base(), inputs));
   ATTUNE_RETURN_IF_ERROR(AddFiles(lease.compare_model_files(), folder.compare(), inputs));
+  ATTUNE_RETURN_IF_ERROR(AddFiles(lease.start_files(), folder.start(), inputs));
   if (lease.has_train()) inputs.push_back({lease.train().file(), DatasetPath(folder, "train")});
   if (lease.has_eval()) inputs.push_back({lease.eval().file(), DatasetPath(folder, "eval")});
   if (lease.has_test()) inputs.push_back({lease.test().file(), DatasetPath(folder, "test")});

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "c10/util/Exception.h"
+#include "worker/trainer/checkpoints/checkpoint_folder.h"
 #include "worker/trainer/device/build_info.h"
 #include "worker/trainer/device/peak_memory.h"
 #include "worker/trainer/device/self_test.h"
@@ -40,6 +41,22 @@ void WarnIfSlow(EventSink& events) {
   const SelfTest result = RunSelfTest(&cpu_share);
   const std::string warning = SelfTestWarning(result, cpu_share);
   if (!warning.empty()) events.Emit(NoticeFrame{"WARNING", warning});
+}
+
+// Decided before anything is computed: what is cached of a model is named by it, too.
+absl::StatusOr<Precision> DecidePrecision(const TrainerSpec& spec, FileSystem& files,
+                                          EventSink& events) {
+  const std::string& wanted = spec.hyperparameters.precision;
+  if (spec.work != "fine_tune" || wanted == "fp32") return Precision::kFp32;
+  std::string recorded;
+  if (!spec.resume_dir.empty()) {
+    ATTUNE_ASSIGN_OR_RETURN(const BuildInfo build, RecordedBuild(files, spec.resume_dir));
+    recorded = build.dtype;
+  }
+  ATTUNE_ASSIGN_OR_RETURN(const PrecisionChoice choice,
+                          ChoosePrecision(wanted, recorded, MeasureBf16()));
+  if (!choice.notice.empty()) events.Emit(NoticeFrame{"INFO", choice.notice});
+  return choice.precision;
 }
 
 absl::StatusOr<TrainerEvent> FineTune(const LoopParts& parts) {
@@ -102,13 +119,15 @@ absl::StatusOr<TrainerEvent> AttemptRunner::Work(const TrainerSpec& spec, RunCon
   ATTUNE_RETURN_IF_ERROR(SetUpThreads(spec.threads));
   StageClock stages(background_.clock());
   WarnIfSlow(events);
+  ATTUNE_ASSIGN_OR_RETURN(const Precision precision, DecidePrecision(spec, files_, events));
   const LoopParts parts{.spec = spec,
                         .events = events,
                         .control = control,
                         .files = files_,
                         .background = background_,
                         .stages = stages,
-                        .build = CurrentBuild(),
+                        .build = CurrentBuild(precision),
+                        .precision = precision,
                         .trainer_program = trainer_program_};
   absl::StatusOr<TrainerEvent> end = spec.work == "fine_tune" ? FineTune(parts) : Infer(parts);
   if (auto* succeeded = end.ok() ? std::get_if<SucceededFrame>(&*end) : nullptr) {

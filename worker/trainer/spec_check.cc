@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/digest.h"
 #include "base/errors.h"
 #include "worker/trainer/methods/tuning_method.h"
 #include "worker/trainer/optimizer/schedule.h"
@@ -45,6 +46,8 @@ void CheckHyperparameters(const TrainerSpec& spec, Violations& found) {
     found.Check(good, absl::StrCat("hyperparameters.", std::string(field)), description);
   };
   check(IsSchedule(h.schedule), "schedule", "must be linear, cosine or constant");
+  check(h.precision == "fp32" || h.precision == "bf16" || h.precision == "auto", "precision",
+        "must be fp32, bf16 or auto");
   check(h.batch_size >= 1, "batch_size", "must be at least 1");
   check(h.gradient_accumulation_steps >= 1, "gradient_accumulation_steps", "must be at least 1");
   check(h.epochs > 0 || spec.max_steps > 0, "epochs", "must be above 0");
@@ -88,6 +91,8 @@ void CheckFineTuning(const TrainerSpec& spec, Violations& found) {
               "must be balanced, or empty");
   found.Check(spec.class_weighting.empty() || kind == "single", "class_weighting",
               "is for label_kind single");
+  found.Check(spec.start_sha256.empty() ? spec.start_dir.empty() : IsSha256Hex(spec.start_sha256),
+              "start_sha256", "must be the digest of manifest.json in start_dir");
   CheckLabels(spec, kind, found);
   CheckHyperparameters(spec, found);
   CheckEvaluation(spec, found);

@@ -73,6 +73,37 @@ TEST_F(JobKindsTest, AJobIsClonedWithChanges) {
   EXPECT_EQ(Run({"submit", "--from", "first", "-f", "job.yaml"}), 2);
 }
 
+TEST_F(JobKindsTest, AJobStartsWithACheckpointOfAnother) {
+  v1::Job origin;
+  origin.set_name("jobs/first");
+  origin.set_state(v1::Job::SUCCEEDED);
+  v1::FineTune& tune = *origin.mutable_spec()->mutable_fine_tune();
+  tune.set_base_model("models/minilm");
+  tune.set_train_dataset("datasets/reviews");
+  tune.mutable_full();
+  tune.mutable_start_checkpoint()->set_job("jobs/zeroth");
+  tune.mutable_start_checkpoint()->set_step(7);
+  tune.mutable_start_checkpoint()->add_files()->set_path("manifest.json");
+  server_.jobs.Put(origin);
+  const auto start = [&] { return LastSpec().fine_tune().start_checkpoint().ShortDebugString(); };
+  ASSERT_EQ(Run({"submit", "--from", "first"}), 0) << err();
+  EXPECT_EQ(start(), "job: \"jobs/zeroth\" step: 7");
+  for (const auto& [choice, ref] : std::map<std::string, std::string>{
+           {"newest", ""}, {"best", " best: true"}, {"40", " step: 40"}}) {
+    ASSERT_EQ(Run({"submit", "--from", "first", "--checkpoint", choice}), 0) << err();
+    EXPECT_EQ(start(), "job: \"jobs/first\"" + ref);
+  }
+  ASSERT_EQ(Run({"submit", "--train", "reviews", "--set", "start_checkpoint.job=first", "--set",
+                 "start_checkpoint.step=40"}),
+            0)
+      << err();
+  EXPECT_EQ(start(), "job: \"jobs/first\" step: 40");
+  EXPECT_EQ(LastSpec().fine_tune().base_model(), "");
+  EXPECT_EQ(Run({"submit", "--from", "first", "--checkpoint", "last"}), 2);
+  EXPECT_EQ(Run({"submit", "--train", "reviews", "--checkpoint", "newest"}), 2);
+  EXPECT_THAT(err(), HasSubstr("--from"));
+}
+
 TEST_F(JobKindsTest, ASubmittedFileSaysHowItsLabelsRead) {
   const std::string file = folder_.Write("topics.csv", "text,label\na,x|y\n");
   ASSERT_EQ(Run({"submit", "--base", "minilm", "--train", file, "--label-kind", "multi",

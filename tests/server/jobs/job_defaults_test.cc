@@ -32,6 +32,7 @@ TEST(JobDefaults, MakeTheSpecCompleteButForDropoutAndThreads) {
   EXPECT_EQ(tune.hyperparameters().learning_rate(), 5e-5);
   EXPECT_EQ(tune.hyperparameters().max_grad_norm(), 1);
   EXPECT_EQ(tune.hyperparameters().schedule(), v1::SCHEDULE_LINEAR);
+  EXPECT_EQ(tune.hyperparameters().precision(), v1::PRECISION_FP32);
   EXPECT_TRUE(tune.hyperparameters().has_label_smoothing());
   EXPECT_FALSE(tune.hyperparameters().has_dropout());
   EXPECT_EQ(tune.evaluation().best_metric(), "accuracy");

@@ -279,6 +279,41 @@ TEST(JobValidator, RefusesBadPoliciesAndResources) {
                            "job.spec.retry.max_infra_retries", "job.spec.max_run_duration"));
 }
 
+TEST(JobValidator, ABaseMayBeLeftOutWhereACheckpointSaysWhichItIs) {
+  const auto with = [](const std::function<void(v1::CheckpointRef&)>& set) {
+    return FieldsAfter([&](auto& request) {
+      TuneOf(request).clear_base_model();
+      set(*TuneOf(request).mutable_start_checkpoint());
+    });
+  };
+  EXPECT_THAT(with([](auto& start) { start.set_job("jobs/first"); }), IsEmpty());
+  EXPECT_THAT(with([](auto& start) {
+                start.set_job("models/first");
+                start.set_step(-1);
+              }),
+              UnorderedElementsAre("job.spec.fine_tune.start_checkpoint.job",
+                                   "job.spec.fine_tune.start_checkpoint.step"));
+  EXPECT_THAT(with([](auto& start) {
+                start.set_job("jobs/first");
+                start.set_step(5);
+                start.set_best(true);
+              }),
+              ElementsAre("job.spec.fine_tune.start_checkpoint.best"));
+  EXPECT_THAT(FieldsAfter([](auto& request) {
+                TuneOf(request).mutable_start_checkpoint()->set_job("jobs/first");
+                TuneOf(request).set_base_model("datasets/base");
+              }),
+              ElementsAre("job.spec.fine_tune.base_model"));
+}
+
+TEST(JobValidator, APrecisionIsOneOfThose) {
+  EXPECT_THAT(
+      FieldsAfter([](auto& request) {
+        TuneOf(request).mutable_hyperparameters()->set_precision(static_cast<v1::Precision>(9));
+      }),
+      ElementsAre("job.spec.fine_tune.hyperparameters.precision"));
+}
+
 TEST(JobValidator, TheDigestIgnoresRequestIdAndTheOrderOfLabels) {
   v1::CreateJobRequest a = JobWorld::Request("a"), b = JobWorld::Request("a");
   for (int i = 0; i < 20; ++i) (*a.mutable_job()->mutable_labels())[absl::StrCat(i)] = "x";

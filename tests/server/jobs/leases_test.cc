@@ -113,6 +113,31 @@ TEST(Leases, TheLeaseHasAllThatAWorkerNeeds) {
   EXPECT_EQ(lease.resume_files_size(), 0);
 }
 
+TEST(Leases, TheFilesToStartWithComeUntilThereIsACheckpointOfItsOwn) {
+  JobWorld world;
+  world.AddWorker("w1", 2);
+  world.Submit("first");
+  ASSERT_TRUE(CommitStep(world, "first", 30).ok());
+  v1::CreateJobRequest request = JobWorld::Request("a");
+  v1::FineTune& tune = *request.mutable_job()->mutable_spec()->mutable_fine_tune();
+  tune.mutable_start_checkpoint()->set_job("jobs/first");
+  world.Submit(request);
+  world.Grant("a");
+  const v1::Lease fresh = LeaseOf(world, "a");
+  ASSERT_EQ(fresh.start_files_size(), 1);
+  EXPECT_EQ(fresh.start_files(0).sha256(),
+            fresh.spec().fine_tune().start_checkpoint().files(0).sha256());
+  EXPECT_EQ(fresh.resume_files_size(), 0);
+
+  ASSERT_TRUE(CommitStep(world, "a", 5).ok());
+  ASSERT_TRUE(world.ProveDead("a").ok());
+  world.loop().RunFor(absl::Minutes(10));
+  ASSERT_GT(world.Grant("a"), 0);
+  const v1::Lease resumed = LeaseOf(world, "a");
+  EXPECT_EQ(resumed.start_files_size(), 0);
+  EXPECT_EQ(resumed.resume_step(), 5);
+}
+
 TEST(Leases, AnEvaluationsLeaseHasTheModelItsBaseAndItsLabels) {
   JobWorld world;
   world.AddWorker("w1");

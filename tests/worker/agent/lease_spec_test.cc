@@ -22,6 +22,12 @@ v1::Lease FullLease() {
         spec {
           fine_tune {
             base_model: "models/minilm"
+            start_checkpoint {
+              job: "jobs/earlier"
+              step: 30
+              files { path: "weights.safetensors" sha256: "f" }
+              files { path: "manifest.json" sha256: "0" }
+            }
             eval_fraction: 0.05
             text_classification { max_length: 256 class_weighting: CLASS_WEIGHTING_BALANCED }
             lora { rank: 4 alpha: 16 dropout: 0.25 target_modules: "all-linear" rslora: true }
@@ -40,6 +46,7 @@ v1::Lease FullLease() {
               seed: 42
               max_steps: 70
               schedule: SCHEDULE_COSINE
+              precision: PRECISION_AUTO
               label_smoothing: 0.1
               parameter_groups { prefix: "classifier" learning_rate: 0.01 }
             }
@@ -120,6 +127,10 @@ TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
   EXPECT_EQ(spec->test->label_kind, "single");
   EXPECT_EQ(spec->test->label_separator, "|");
   EXPECT_EQ(spec->work, "fine_tune");
+  EXPECT_EQ(spec->start_job, "jobs/earlier");
+  EXPECT_EQ(spec->start_step, 30);
+  EXPECT_EQ(spec->start_sha256, "0");
+  EXPECT_EQ(spec->start_dir, "") << "it resumes";
   EXPECT_EQ(spec->method, "lora");
   EXPECT_EQ(spec->lora.rank, 4);
   EXPECT_EQ(spec->lora.alpha, 16);
@@ -131,6 +142,7 @@ TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
   EXPECT_EQ(spec->base_model_sha256.size(), 64U);
   const HyperparameterSpec& h = spec->hyperparameters;
   EXPECT_EQ(h.epochs, 2.5);
+  EXPECT_EQ(h.precision, "auto");
   EXPECT_EQ(h.batch_size, 32);
   EXPECT_EQ(h.gradient_accumulation_steps, 2);
   EXPECT_EQ(h.learning_rate, 0.0001);
@@ -182,6 +194,17 @@ TEST(TrainerSpecOf, NamesEveryMethod) {
   tune.mutable_partial()->set_top_layers(2);
   EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->method, "partial");
   EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->top_layers, 2);
+}
+
+TEST(TrainerSpecOf, AnAttemptThatDoesNotResumeStartsWithTheCheckpointNamed) {
+  v1::Lease lease = FullLease();
+  lease.clear_resume_files();
+  *lease.mutable_start_files() = lease.spec().fine_tune().start_checkpoint().files();
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->start_dir, kFolder.root() + "/start");
+  const auto inputs = InputsOf(lease, kFolder);
+  ASSERT_TRUE(inputs.ok()) << inputs.status();
+  EXPECT_EQ(inputs->at(3).destination, kFolder.root() + "/start/manifest.json");
+  EXPECT_FALSE(inputs->at(3).of_checkpoint) << "of its own: this one is an input";
 }
 
 TEST(TrainerSpecOf, ADividedMicroBatchKeepsTheBatchOfAStep) {
@@ -262,6 +285,10 @@ TEST(TrainerSpecOf, RefusesWhatThisWorkerDoesNotKnow) {
       [](v1::Lease& l) {
         l.mutable_spec()->mutable_fine_tune()->mutable_hyperparameters()->set_schedule(
             static_cast<v1::Schedule>(99));
+      },
+      [](v1::Lease& l) {
+        l.mutable_spec()->mutable_fine_tune()->mutable_hyperparameters()->set_precision(
+            static_cast<v1::Precision>(99));
       }};
   for (const auto& change : changes) {
     lease = FullLease();

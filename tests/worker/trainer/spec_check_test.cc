@@ -29,9 +29,12 @@ TEST(CheckSpec, NamesEverythingItCannotDo) {
   spec.hyperparameters.schedule = "polynomial";
   spec.hyperparameters.parameter_groups = {{"classifier", 0}};
   spec.early_stopping_patience = 2;
+  spec.hyperparameters.precision = "fp16";
+  spec.start_dir = "/start";
   for (const char* field :
        {"task", "labels", "hyperparameters.batch_size", "hyperparameters.schedule",
-        "hyperparameters.parameter_groups[0].learning_rate", "early_stopping_patience"}) {
+        "hyperparameters.precision", "hyperparameters.parameter_groups[0].learning_rate",
+        "early_stopping_patience", "start_sha256"}) {
     EXPECT_THAT(MessageOf(spec), HasSubstr(field));
   }
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/digest.h"
 #include "base/errors.h"
 
 namespace attune {
@@ -49,6 +50,22 @@ absl::Status WriteFiles(FileSystem& files, const std::string& work_dir, const st
   return WriteSynced(files, JoinPath(dir, kState), ToJson(contents.state));
 }
 
+absl::Status LoadStart(FileSystem& files, const TrainerSpec& spec, const std::string& fingerprint,
+                       const std::vector<Parameter*>& parameters) {
+  const std::string& dir = spec.start_dir;
+  ATTUNE_RETURN_IF_ERROR(VerifyCheckpointFolder(files, dir, {kState, kWeights}).status());
+  ATTUNE_ASSIGN_OR_RETURN(const FileDigest manifest,
+                          DigestFile(files, JoinPath(dir, kCheckpointManifest)));
+  if (manifest.sha256 != spec.start_sha256) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "its manifest.json has sha256 ", manifest.sha256, ", the job names ", spec.start_sha256));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(const std::string text, files.ReadFile(JoinPath(dir, kState)));
+  ATTUNE_ASSIGN_OR_RETURN(const TrainingState state, ParseTrainingState(text));
+  ATTUNE_RETURN_IF_ERROR(CheckSameOutputs(state.fingerprint, fingerprint));
+  return ReadTensors(JoinPath(dir, kWeights), ValuesOf(parameters));
+}
+
 }  // namespace
 
 PendingCheckpoint TrainingCheckpoint(FileSystem& files, const std::string& work_dir,
@@ -85,6 +102,17 @@ absl::StatusOr<LoadedCheckpoint> LoadCheckpoint(FileSystem& files, const std::st
     }
   }
   return loaded;
+}
+
+absl::Status StartFromCheckpoint(FileSystem& files, const TrainerSpec& spec,
+                                 const std::string& fingerprint,
+                                 const std::vector<Parameter*>& parameters) {
+  absl::Status status = LoadStart(files, spec, fingerprint, parameters);
+  // Another attempt would find the same: the job is wrong, not the worker.
+  if (!absl::IsFailedPrecondition(status)) return status;
+  return MakeError(absl::StatusCode::kInvalidArgument, "TRAINER_REFUSED",
+                   absl::StrCat("The job cannot start with the weights of step ", spec.start_step,
+                                " of ", spec.start_job, ": ", status.message()));
 }
 
 absl::Status RestoreParameters(const LoadedCheckpoint& checkpoint,

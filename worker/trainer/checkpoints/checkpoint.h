@@ -47,4 +47,12 @@ absl::StatusOr<LoadedCheckpoint> LoadCheckpoint(FileSystem& files, const std::st
 absl::Status RestoreParameters(const LoadedCheckpoint& checkpoint,
                                const std::vector<Parameter*>& parameters);
 
+// Fills the parameters' values from spec.start_dir, the checkpoint of an earlier job that had the
+// same task, labels and method; `fingerprint` is of this one. Their moments stay as they are.
+// INVALID_ARGUMENT/TRAINER_REFUSED: it is of another job than that, or its manifest is not the one
+// the spec names; further errors as VerifyCheckpointFolder.
+absl::Status StartFromCheckpoint(FileSystem& files, const TrainerSpec& spec,
+                                 const std::string& fingerprint,
+                                 const std::vector<Parameter*>& parameters);
+
 }  // namespace attune

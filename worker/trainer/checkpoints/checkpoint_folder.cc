@@ -15,7 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kManifestFormat = 1;
-constexpr char kManifest[] = "manifest.json";
 
 absl::Status Damaged(const std::string& what) {
   return MakeError(
@@ -95,6 +94,12 @@ absl::Status VerifyFiles(FileSystem& files, const std::string& dir,
   return absl::OkStatus();
 }
 
+absl::StatusOr<Manifest> ReadManifest(FileSystem& files, const std::string& dir) {
+  const absl::StatusOr<std::string> text = files.ReadFile(JoinPath(dir, kCheckpointManifest));
+  if (!text.ok()) return Damaged("manifest.json is missing or cannot be read");
+  return ParseManifest(*text);
+}
+
 }  // namespace
 
 absl::Status CheckpointDoesNotFit(const std::string& what) {
@@ -146,7 +151,7 @@ absl::StatusOr<CheckpointFrame> WriteCheckpointFolder(FileSystem& files,
   CheckpointFrame frame;
   ATTUNE_ASSIGN_OR_RETURN(frame.files, ListFiles(files, temporary));
   const std::string manifest = ManifestOf(place, frame.files);
-  ATTUNE_RETURN_IF_ERROR(WriteSynced(files, JoinPath(temporary, kManifest), manifest));
+  ATTUNE_RETURN_IF_ERROR(WriteSynced(files, JoinPath(temporary, kCheckpointManifest), manifest));
   ATTUNE_RETURN_IF_ERROR(files.SyncDir(temporary));
   ATTUNE_RETURN_IF_ERROR(files.RemoveTree(dir));
   ATTUNE_RETURN_IF_ERROR(files.Rename(temporary, dir));
@@ -157,16 +162,15 @@ absl::StatusOr<CheckpointFrame> WriteCheckpointFolder(FileSystem& files,
   frame.epoch = place.epoch;
   frame.dir = dir;
   frame.manifest_sha256 = Sha256::Hex(manifest);
-  frame.files.push_back({kManifest, static_cast<int64_t>(manifest.size()), frame.manifest_sha256});
+  frame.files.push_back(
+      {kCheckpointManifest, static_cast<int64_t>(manifest.size()), frame.manifest_sha256});
   frame.best = place.best_step == place.step;
   return frame;
 }
 
 absl::StatusOr<BuildInfo> VerifyCheckpointFolder(FileSystem& files, const std::string& dir,
                                                  const std::vector<std::string>& needed) {
-  const absl::StatusOr<std::string> text = files.ReadFile(JoinPath(dir, kManifest));
-  if (!text.ok()) return Damaged("manifest.json is missing or cannot be read");
-  ATTUNE_ASSIGN_OR_RETURN(const Manifest manifest, ParseManifest(*text));
+  ATTUNE_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(files, dir));
   ATTUNE_RETURN_IF_ERROR(VerifyFiles(files, dir, manifest.files));
   for (const std::string& name : needed) {
     if (std::none_of(manifest.files.begin(), manifest.files.end(),
@@ -174,6 +178,11 @@ absl::StatusOr<BuildInfo> VerifyCheckpointFolder(FileSystem& files, const std::s
       return CheckpointDoesNotFit(absl::StrCat("it has no ", name, ": it is of another kind"));
     }
   }
+  return manifest.build;
+}
+
+absl::StatusOr<BuildInfo> RecordedBuild(FileSystem& files, const std::string& dir) {
+  ATTUNE_ASSIGN_OR_RETURN(const Manifest manifest, ReadManifest(files, dir));
   return manifest.build;
 }
 

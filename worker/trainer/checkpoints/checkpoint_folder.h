@@ -50,6 +50,9 @@ std::string CheckpointDir(const std::string& work_dir, int64_t step);
 absl::StatusOr<BuildInfo> VerifyCheckpointFolder(FileSystem& files, const std::string& dir,
                                                  const std::vector<std::string>& needed);
 
+// The same as its manifest has it, the other files unread.
+absl::StatusOr<BuildInfo> RecordedBuild(FileSystem& files, const std::string& dir);
+
 // FAILED_PRECONDITION/TRAINER_REFUSED: a sound checkpoint that is not one of this job.
 absl::Status CheckpointDoesNotFit(const std::string& what);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/checkpoints/training_state.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "worker/trainer/checkpoints/state_json.h"
@@ -65,35 +67,60 @@ Json MethodJson(const TrainerSpec& spec) {
 
 std::string FingerprintOf(const TrainerSpec& spec, int64_t train_examples, int64_t train_tokens) {
   const HyperparameterSpec& h = spec.hyperparameters;
-  const Json json = {{"task", spec.task},
-                     {"label_kind", spec.train.label_kind},
-                     {"method", MethodJson(spec)},
-                     {"labels", spec.labels},
-                     {"class_weighting", spec.class_weighting},
-                     {"best_metric", spec.best_metric},
-                     {"eval_every_steps", spec.eval_every_steps},
-                     {"early_stopping_patience", spec.early_stopping_patience},
-                     {"early_stopping_min_delta", spec.early_stopping_min_delta},
-                     {"train_examples", train_examples},
-                     {"train_tokens", train_tokens},
-                     {"epochs", h.epochs},
-                     {"max_steps", spec.max_steps},
-                     {"sequences_per_step", h.batch_size * h.gradient_accumulation_steps},
-                     {"learning_rate", h.learning_rate},
-                     {"parameter_groups", GroupsJson(h.parameter_groups)},
-                     {"schedule", h.schedule},
-                     {"warmup_ratio", h.warmup_ratio},
-                     {"warmup_steps", h.warmup_steps},
-                     {"weight_decay", h.weight_decay},
-                     {"adam_beta1", h.adam_beta1},
-                     {"adam_beta2", h.adam_beta2},
-                     {"adam_epsilon", h.adam_epsilon},
-                     {"max_grad_norm", h.max_grad_norm},
-                     {"dropout", h.dropout},
-                     {"max_length", h.max_length},
-                     {"label_smoothing", h.label_smoothing},
-                     {"seed", h.seed}};
+  Json json = {{"task", spec.task},
+               {"label_kind", spec.train.label_kind},
+               {"method", MethodJson(spec)},
+               {"labels", spec.labels},
+               {"class_weighting", spec.class_weighting},
+               {"best_metric", spec.best_metric},
+               {"eval_every_steps", spec.eval_every_steps},
+               {"early_stopping_patience", spec.early_stopping_patience},
+               {"early_stopping_min_delta", spec.early_stopping_min_delta},
+               {"train_examples", train_examples},
+               {"train_tokens", train_tokens},
+               {"epochs", h.epochs},
+               {"max_steps", spec.max_steps},
+               {"sequences_per_step", h.batch_size * h.gradient_accumulation_steps},
+               {"learning_rate", h.learning_rate},
+               {"parameter_groups", GroupsJson(h.parameter_groups)},
+               {"schedule", h.schedule},
+               {"warmup_ratio", h.warmup_ratio},
+               {"warmup_steps", h.warmup_steps},
+               {"weight_decay", h.weight_decay},
+               {"adam_beta1", h.adam_beta1},
+               {"adam_beta2", h.adam_beta2},
+               {"adam_epsilon", h.adam_epsilon},
+               {"max_grad_norm", h.max_grad_norm},
+               {"dropout", h.dropout},
+               {"max_length", h.max_length},
+               {"label_smoothing", h.label_smoothing},
+               {"seed", h.seed}};
+  // Where they differ from the rule only: a checkpoint of an earlier release has no such keys.
+  if (!spec.start_sha256.empty()) json["start"] = spec.start_sha256;
+  if (h.precision != "fp32") json["precision"] = h.precision;
   return json.dump();
+}
+
+absl::Status CheckSameOutputs(std::string_view theirs, std::string_view ours) {
+  const auto read = [](std::string_view text) {
+    Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) return Json::object();
+    Json& method = json["method"];
+    if (!method.is_object() || !method.contains("lora")) return json;
+    method["lora"].erase("dropout");
+    if (Json& targets = method["lora"]["target_modules"]; targets.is_array()) {
+      std::sort(targets.begin(), targets.end());
+    }
+    return json;
+  };
+  const Json a = read(theirs), b = read(ours);
+  for (const char* key : {"task", "label_kind", "labels", "method"}) {
+    const Json was = a.value(key, Json()), is = b.value(key, Json());
+    if (was == is) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("its ", key, " was ", was.dump(), ", and this job's is ", is.dump()));
+  }
+  return absl::OkStatus();
 }
 
 std::string ToJson(const TrainingState& state) {

@@ -47,6 +47,10 @@ struct TrainingState {
 // micro-batches. As readable JSON, so that a refusal can say what differs.
 std::string FingerprintOf(const TrainerSpec& spec, int64_t train_examples, int64_t train_tokens);
 
+// OK when the jobs of two fingerprints have the same task, labels and method, so that the weights
+// of one mean the same in the other; else FAILED_PRECONDITION, naming both sides.
+absl::Status CheckSameOutputs(std::string_view theirs, std::string_view ours);
+
 std::string ToJson(const TrainingState& state);
 // FAILED_PRECONDITION/TRAINER_REFUSED names what is missing or ill-typed.
 absl::StatusOr<TrainingState> ParseTrainingState(std::string_view json);

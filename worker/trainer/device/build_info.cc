@@ -25,13 +25,14 @@ std::string CpuModel() {
 
 }  // namespace
 
-BuildInfo CurrentBuild() {
+BuildInfo CurrentBuild(Precision precision) {
   const char* cbwr = std::getenv("MKL_CBWR");
   BuildInfo info;
   info.torch_version = TORCH_VERSION;
   info.cpu = absl::StrCat(CpuModel(), ", ", at::get_cpu_capability());
   info.matmul = MatmulBackendName(ChosenMatmulBackend());
   info.mkl_cbwr = cbwr == nullptr ? "" : cbwr;
+  info.dtype = DTypeNameOf(precision);
   info.threads = at::get_num_threads();
   return info;
 }

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "worker/trainer/device/precision.h"
+
 namespace attune {
 
 struct BuildInfo {
@@ -12,13 +14,13 @@ struct BuildInfo {
   std::string cpu;       // model name and the vector instructions that torch uses
   std::string matmul;    // "onednn" or "mkl"
   std::string mkl_cbwr;  // MKL's code path, from the environment
-  std::string dtype = "float32";
+  std::string dtype;     // "float32" or "bfloat16": precision.h
   int threads = 1;
 
   bool operator==(const BuildInfo&) const = default;
 };
 
-// Of this process.
-BuildInfo CurrentBuild();
+// Of this process, for training steps in this precision.
+BuildInfo CurrentBuild(Precision precision = Precision::kFp32);
 
 }  // namespace attune

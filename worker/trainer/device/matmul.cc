@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 
+#include "ATen/Version.h"
 #include "ATen/core/List.h"
 #include "ATen/core/dispatch/Dispatcher.h"
+#include "ATen/ops/add.h"
 #include "ATen/ops/addmm.h"
 #include "ATen/ops/mm.h"
 
@@ -37,6 +39,15 @@ bool IsIntelCpu() {
   return std::string_view(vendor) == "GenuineIntel";
 }
 
+// Leaf 7: AVX512_BF16 is bit 5 of EAX in its second part, AMX-BF16 bit 22 of EDX in its first.
+bool CpuHasBf16() {
+  unsigned int a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  const bool amx = (d >> 22 & 1) != 0;
+  const bool more = a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0;
+  return amx || (more && (a >> 5 & 1) != 0);
+}
+
 at::Tensor OneDnnMatmul(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
   static const auto linear = OneDnnLinear()->typed<LinearPointwise>();
   const auto bias_or_none = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
@@ -55,14 +66,24 @@ MatmulBackend ChosenMatmulBackend() {
   return chosen;
 }
 
-at::Tensor MatmulNT(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
-  return MatmulNT(ChosenMatmulBackend(), x, w, bias);
+at::Tensor MatmulNT(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias,
+                    Precision precision) {
+  if (precision == Precision::kFp32) return MatmulNT(ChosenMatmulBackend(), x, w, bias);
+  const at::Tensor y = OneDnnMatmul(x.to(at::kBFloat16), w.to(at::kBFloat16), {});
+  return bias.defined() ? at::add(y, bias) : y.to(at::kFloat);
 }
 
 at::Tensor MatmulNT(MatmulBackend backend, const at::Tensor& x, const at::Tensor& w,
                     const at::Tensor& bias) {
   if (backend == MatmulBackend::kOneDnn) return OneDnnMatmul(x, w, bias);
   return bias.defined() ? at::addmm(bias, x, w.t()) : at::mm(x, w.t());
+}
+
+bool HasBf16() {
+  // The kernels of oneDNN need AVX-512 as well, which the system may withhold.
+  static const bool has =
+      OneDnnLinear() != nullptr && at::get_cpu_capability() == "AVX512" && CpuHasBf16();
+  return has;
 }
 
 }  // namespace attune

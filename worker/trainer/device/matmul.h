@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "ATen/core/Tensor.h"
+#include "worker/trainer/device/precision.h"
 
 namespace attune {
 
@@ -17,9 +18,18 @@ std::string_view MatmulBackendName(MatmulBackend backend);  // "mkl", "onednn"
 MatmulBackend ChosenMatmulBackend();
 
 // x [m, k] times w [n, k] transposed, plus bias [n] where defined: [m, n]. x is contiguous; w may
-// have any strides, so a transposed view makes x · wᵀᵀ = x · w without a copy.
-at::Tensor MatmulNT(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias = {});
+// have any strides, so a transposed view makes x · wᵀᵀ = x · w without a copy. All are fp32.
+//
+// In kBf16, copies of x and w rounded to bf16 (8 bits) are multiplied by oneDNN, whatever the CPU,
+// with sums in fp32; libtorch's door to it then rounds the sums to bf16 as well. The bias is added
+// in fp32. So, with u = 2⁻⁸, |error| ≤ (2u + u²)(1 + u) Σ|x||w| + u |x · w| but for the order of
+// additions. (MKL's product with fp32 results takes 4 times as long on AMD.) Needs HasBf16().
+at::Tensor MatmulNT(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias = {},
+                    Precision precision = Precision::kFp32);
 at::Tensor MatmulNT(MatmulBackend backend, const at::Tensor& x, const at::Tensor& w,
                     const at::Tensor& bias);
+
+// Whether the CPU has instructions for bf16 and libtorch the oneDNN that uses them.
+bool HasBf16();
 
 }  // namespace attune

@@ -13,6 +13,7 @@
 #include "worker/trainer/device/matmul.h"
 #include "worker/trainer/device/parallel.h"
 #include "worker/trainer/device/simd.h"
+#include "worker/trainer/device/threads.h"
 
 namespace attune {
 namespace {
@@ -61,25 +62,47 @@ double MatmulGflops(MatmulBackend backend) {
   return 2.0 * kSize * kSize * kSize / seconds / 1e9;
 }
 
-double ProcessCpuSeconds() {
+constexpr int64_t kTokens = 1024, kWidth = 384, kInner = 1536;
+constexpr int kBf16Tries = 10;
+
+double CpuSeconds(clockid_t whose) {
   timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  clock_gettime(whose, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
 }  // namespace
 
 SelfTest RunSelfTest(double* cpu_share) {
-  const double cpu = ProcessCpuSeconds();
+  const double cpu = CpuSeconds(CLOCK_PROCESS_CPUTIME_ID);
   const absl::Time start = absl::Now();
   SelfTest result;
   result.peak_gflops = PeakGflops();
   const MatmulBackend chosen = ChosenMatmulBackend();
   result.matmul_gflops = MatmulGflops(chosen);
-  *cpu_share = (ProcessCpuSeconds() - cpu) / absl::ToDoubleSeconds(absl::Now() - start) /
-               at::get_num_threads();
+  *cpu_share = (CpuSeconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) /
+               absl::ToDoubleSeconds(absl::Now() - start) / at::get_num_threads();
   if (chosen == MatmulBackend::kOneDnn) result.other_gflops = MatmulGflops(MatmulBackend::kMkl);
   return result;
+}
+
+Bf16Ability MeasureBf16() {
+  Bf16Ability ability{.instructions = HasBf16()};
+  if (!ability.instructions) return ability;
+  const at::Tensor x = at::ones({kTokens, kWidth}), w = at::ones({kInner, kWidth});
+  // By the CPU time of one thread, which others that share the cores hardly change.
+  const ComputeAlone alone;
+  double seconds[] = {1e9, 1e9};
+  for (int i = 0; i < kBf16Tries; ++i) {
+    for (const Precision p : {Precision::kFp32, Precision::kBf16}) {
+      const double start = CpuSeconds(CLOCK_THREAD_CPUTIME_ID);
+      MatmulNT(x, w, {}, p);
+      double& best = seconds[static_cast<size_t>(p)];
+      best = std::min(best, CpuSeconds(CLOCK_THREAD_CPUTIME_ID) - start);
+    }
+  }
+  ability.speedup = seconds[0] / seconds[1];
+  return ability;
 }
 
 std::string SelfTestWarning(const SelfTest& result, double cpu_share) {

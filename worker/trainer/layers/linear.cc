@@ -68,11 +68,13 @@ ATTUNE_SIMD void TransposeColumns(const TransposeArgs& a, int64_t begin, int64_t
 
 }  // namespace
 
-at::Tensor Linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b) {
-  return MatmulNT(x, w, b);
+at::Tensor Linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& b,
+                  Precision precision) {
+  return MatmulNT(x, w, b, precision);
 }
 
-LinearGrad LinearBackwardWeights(int64_t rows, const at::Tensor& dy, const at::Tensor& x) {
+LinearGrad LinearBackwardWeights(int64_t rows, const at::Tensor& dy, const at::Tensor& x,
+                                 Precision precision) {
   const int64_t width = dy.size(1);
   at::Tensor transposed = at::empty({width, dy.size(0)}, at::kFloat);
   LinearGrad grad;
@@ -85,12 +87,12 @@ LinearGrad LinearBackwardWeights(int64_t rows, const at::Tensor& dy, const at::T
                            .capacity = dy.size(0)};
   ParallelFor(0, (width + kLanes - 1) / kLanes, 1,
               [&](int64_t begin, int64_t end) { TransposeColumns(args, begin, end); });
-  grad.w = MatmulNT(transposed, x.t());
+  grad.w = MatmulNT(transposed, x.t(), {}, precision);
   return grad;
 }
 
-at::Tensor LinearBackwardInput(const at::Tensor& dy, const at::Tensor& w) {
-  return MatmulNT(dy, w.t());
+at::Tensor LinearBackwardInput(const at::Tensor& dy, const at::Tensor& w, Precision precision) {
+  return MatmulNT(dy, w.t(), {}, precision);
 }
 
 }  // namespace attune

@@ -32,8 +32,14 @@ StepPlan PlanOf(const TrainerSpec& spec, const Task& task) {
 absl::StatusOr<Beginning> BeginningOf(const LoopParts& parts, Task& task) {
   Beginning beginning{.state = FreshState(parts.spec, task)};
   const std::string& dir = parts.spec.resume_dir;
-  if (dir.empty()) return beginning;
   const StageClock::Scope scope(parts.stages, "load");
+  if (dir.empty()) {
+    if (!parts.spec.start_dir.empty()) {
+      ATTUNE_RETURN_IF_ERROR(StartFromCheckpoint(parts.files, parts.spec,
+                                                 beginning.state.fingerprint, task.parameters()));
+    }
+    return beginning;
+  }
   const TrainingState& fresh = beginning.state;
   const StepPlan plan = PlanOf(parts.spec, task);
   ATTUNE_ASSIGN_OR_RETURN(LoadedCheckpoint checkpoint, LoadCheckpoint(parts.files, dir));

@@ -23,8 +23,9 @@ struct Beginning {
   bool exact = true;         // as StartedFrame has it
 };
 
-// From spec.resume_dir, whose parameters the task then has, or anew. Errors as LoadCheckpoint,
-// CheckResumable and RestoreParameters.
+// From spec.resume_dir, whose parameters the task then has, or anew, with those of spec.start_dir
+// where it is given. Errors as LoadCheckpoint, CheckResumable, RestoreParameters and
+// StartFromCheckpoint.
 absl::StatusOr<Beginning> BeginningOf(const LoopParts& parts, Task& task);
 
 }  // namespace attune

@@ -53,15 +53,21 @@ std::string Results(const TrainingState& state) {
   return table;
 }
 
+std::string StartOf(const TrainerSpec& spec) {
+  return absl::StrCat("step ", spec.start_step, " of ", spec.start_job);
+}
+
 }  // namespace
 
 std::string ModelCard(const TrainerSpec& spec, const TrainingState& state, int64_t train_examples,
                       const BuildInfo& build) {
   const HyperparameterSpec& h = spec.hyperparameters;
+  const bool starts = !spec.start_sha256.empty();
   std::string card = "---\nlibrary_name: transformers\npipeline_tag: text-classification\n---\n\n";
   absl::StrAppend(&card, "# ", spec.job, "\n\nA text classifier, fine-tuned from `",
-                  spec.base_model_name, "` by attune (", MethodInWords(spec), ").\n\n## Labels\n\n",
-                  absl::StrJoin(spec.labels, ", "), "\n\n## Training\n\n");
+                  spec.base_model_name, "` by attune (", MethodInWords(spec), ")",
+                  starts ? absl::StrCat(", started from ", StartOf(spec)) : "",
+                  ".\n\n## Labels\n\n", absl::StrJoin(spec.labels, ", "), "\n\n## Training\n\n");
   absl::StrAppendFormat(
       &card,
       "- %d examples, %d steps of %d sequences (%g epochs), the weights of step %d\n"
@@ -76,10 +82,10 @@ std::string ModelCard(const TrainerSpec& spec, const TrainingState& state, int64
                     "`model.safetensors` they are merged into its weights.\n");
   }
   if (!state.evaluations.empty()) {
-    absl::StrAppend(&card,
-                    "\n## Measured\n\nTEST_BASE is the base before training, with a new "
-                    "classification head; majority is the share of the most frequent label.\n\n",
-                    Results(state));
+    absl::StrAppend(&card, "\n## Measured\n\nTEST_BASE is the model as it starts: ",
+                    starts ? absl::StrCat("with the weights of ", StartOf(spec))
+                           : "the base with a new classification head",
+                    "; majority is the share of the most frequent label.\n\n", Results(state));
   }
   return card;
 }

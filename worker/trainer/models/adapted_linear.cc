@@ -36,7 +36,7 @@ std::vector<Parameter*> AdaptedLinear::adapter_parameters() {
 at::Tensor LinearForward(const AdaptedLinear& linear, OutputRange range, const at::Tensor& x,
                          const ForwardMode& mode) {
   at::Tensor y = Linear(x, linear.weight.value.narrow(0, range.begin, range.rows),
-                        linear.bias.value.narrow(0, range.begin, range.rows));
+                        linear.bias.value.narrow(0, range.begin, range.rows), mode.precision);
   for (const LoraAdapter& adapter : linear.adapters) {
     if (!Inside(adapter.outputs, range)) continue;
     AddLowRank(LowRankOf(adapter, mode), x, ColumnsOf(adapter, range, y));
@@ -45,9 +45,9 @@ at::Tensor LinearForward(const AdaptedLinear& linear, OutputRange range, const a
 }
 
 void AccumulateWeightGrads(AdaptedLinear& linear, int64_t rows, const at::Tensor& dy,
-                           const at::Tensor& x) {
+                           const at::Tensor& x, const ForwardMode& mode) {
   if (!linear.weight.trainable) return;
-  const LinearGrad grad = LinearBackwardWeights(rows, dy, x);
+  const LinearGrad grad = LinearBackwardWeights(rows, dy, x, mode.precision);
   AccumulateGrad(linear.weight, grad.w);
   AccumulateGrad(linear.bias, grad.b);
 }
@@ -57,7 +57,8 @@ at::Tensor LinearBackward(AdaptedLinear& linear, OutputRange range, int64_t rows
                           bool want_dx) {
   at::Tensor dx;
   if (want_dx) {
-    dx = LinearBackwardInput(dy, linear.weight.value.narrow(0, range.begin, range.rows));
+    dx = LinearBackwardInput(dy, linear.weight.value.narrow(0, range.begin, range.rows),
+                             mode.precision);
   }
   for (LoraAdapter& adapter : linear.adapters) {
     if (!Inside(adapter.outputs, range)) continue;

@@ -37,14 +37,14 @@ struct AdaptedLinear {
 };
 
 // Outputs `range` for x [capacity, in]: [capacity, range.rows]. An adapter lies inside the range or
-// outside of it.
+// outside of it; its own products are fp32 always.
 at::Tensor LinearForward(const AdaptedLinear& linear, OutputRange range, const at::Tensor& x,
                          const ForwardMode& mode);
 
 // Adds to the gradients of weight and bias, if they are trained. dy is of all outputs; its first
 // `rows` rows count.
 void AccumulateWeightGrads(AdaptedLinear& linear, int64_t rows, const at::Tensor& dy,
-                           const at::Tensor& x);
+                           const at::Tensor& x, const ForwardMode& mode);
 
 // Adds to the gradients of the adapters inside the range, of whose outputs dy is the gradient.
 // Returns that of x; undefined where it is not wanted.

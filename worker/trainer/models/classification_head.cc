@@ -32,11 +32,11 @@ at::Tensor ClassificationHead::Forward(const at::Tensor& rows, int64_t sequences
                                        const ForwardMode& mode,
                                        HeadActivations* activations) const {
   const at::Tensor input = drops_input_ ? ApplyMask(rows, InputDropout(mode)) : rows;
-  const at::Tensor sum = LinearForward(dense_, dense_.whole(), input, mode);
+  const at::Tensor sum = LinearForward(dense_, dense_.whole(), input, InFp32(mode));
   const at::Tensor hidden = activation_ == Activation::kTanh ? at::tanh(sum) : at::relu(sum);
   const at::Tensor dropped = ApplyMask(hidden, HiddenDropout(mode));
   if (activations != nullptr) *activations = {input, hidden, dropped};
-  return LinearForward(out_, out_.whole(), dropped, mode).narrow(0, 0, sequences);
+  return LinearForward(out_, out_.whole(), dropped, InFp32(mode)).narrow(0, 0, sequences);
 }
 
 at::Tensor ClassificationHead::Backward(int64_t sequences, const ForwardMode& mode,
@@ -59,9 +59,9 @@ at::Tensor ClassificationHead::DenseBackward(int64_t sequences, const ForwardMod
   dsum.narrow(0, 0, sequences)
       .copy_(activation_ == Activation::kTanh ? at::tanh_backward(dhidden, hidden)
                                               : at::threshold_backward(dhidden, hidden, 0));
-  AccumulateWeightGrads(dense_, sequences, dsum, activations.input);
-  const at::Tensor dx =
-      LinearBackward(dense_, dense_.whole(), sequences, dsum, activations.input, mode, want_dx);
+  AccumulateWeightGrads(dense_, sequences, dsum, activations.input, InFp32(mode));
+  const at::Tensor dx = LinearBackward(dense_, dense_.whole(), sequences, dsum, activations.input,
+                                       InFp32(mode), want_dx);
   return drops_input_ && want_dx ? ApplyMask(dx, InputDropout(mode)) : dx;
 }
 

@@ -68,7 +68,7 @@ void AccumulateNorm(Parameter& gamma, Parameter& beta, const NormGrad& grad) {
 
 at::Tensor WholeBackward(AdaptedLinear& linear, int64_t rows, const at::Tensor& dy,
                          const at::Tensor& x, const ForwardMode& mode, bool want_dx) {
-  AccumulateWeightGrads(linear, rows, dy, x);
+  AccumulateWeightGrads(linear, rows, dy, x, mode);
   return LinearBackward(linear, linear.whole(), rows, dy, x, mode, want_dx);
 }
 
@@ -103,11 +103,13 @@ ProjectionGrads AttentionRowsBackward(const EncoderLayer& layer, const PackedBat
   return grads;
 }
 
-void AccumulateSplitProjection(AdaptedLinear& qkv, const PackedBatch& batch,
+void AccumulateSplitProjection(AdaptedLinear& qkv, const PackedBatch& batch, Precision precision,
                                const EncoderLayerState& state, const ProjectionGrads& grads) {
   if (!qkv.weight.trainable) return;
-  const LinearGrad query = LinearBackwardWeights(batch.sequences(), grads.query, state.query_input);
-  const LinearGrad key_value = LinearBackwardWeights(batch.tokens(), grads.key_value, state.input);
+  const LinearGrad query =
+      LinearBackwardWeights(batch.sequences(), grads.query, state.query_input, precision);
+  const LinearGrad key_value =
+      LinearBackwardWeights(batch.tokens(), grads.key_value, state.input, precision);
   AccumulateGrad(qkv.weight, at::cat({query.w, key_value.w}));
   AccumulateGrad(qkv.bias, at::cat({query.b, key_value.b}));
 }
@@ -119,7 +121,7 @@ at::Tensor ProjectBackward(EncoderLayer& layer, const PackedBatch& batch, LayerR
   if (rows == LayerRows::kAllTokens) {
     return WholeBackward(layer.qkv, batch.tokens(), grads.query, state.input, mode, want_dx);
   }
-  AccumulateSplitProjection(layer.qkv, batch, state, grads);
+  AccumulateSplitProjection(layer.qkv, batch, mode.precision, state, grads);
   at::Tensor dx = LinearBackward(layer.qkv, KeyValueOf(layer), batch.tokens(), grads.key_value,
                                  state.input, mode, want_dx);
   const at::Tensor dquery_input = LinearBackward(layer.qkv, QueryOf(layer), batch.sequences(),

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How one forward pass drops out, and where. Every place has a number of its own (its site), on
-// which its masks are keyed, so that the backward pass draws the same ones again.
+// How one forward pass drops out, and where, and how exact the encoder's products are. Every place
+// has a number of its own (its site), on which its masks are keyed, so that the backward pass draws
+// the same ones again.
 #pragma once
 
 #include <cstdint>
 
 #include "worker/trainer/device/keyed_random.h"
+#include "worker/trainer/device/precision.h"
 
 namespace attune {
 
@@ -14,11 +16,18 @@ struct DropoutRates {
   double adapter = 0;  // of the inputs of LoRA adapters
 };
 
-// The default does not drop out.
+// The default does not drop out and is exact.
 struct ForwardMode {
   DropoutRates rates;
   StepKey key;
+  Precision precision = Precision::kFp32;
 };
+
+// Of the head, which is small and close to the loss.
+inline ForwardMode InFp32(ForwardMode mode) {
+  mode.precision = Precision::kFp32;
+  return mode;
+}
 
 inline constexpr uint64_t kEmbeddingSite = 0, kClassifierSite = 1, kHeadInputSite = 2,
                           kHeadAdapterSite = 3;

@@ -19,7 +19,7 @@ absl::Span<const char> BytesOf(const at::Tensor& t) {
 absl::Status Refuse(const std::string& file, const std::string& what) {
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "TRAINER_REFUSED",
-      absl::StrCat(file, " does not fit this job: ", what, ". Resume from another checkpoint."));
+      absl::StrCat(file, " does not fit this job: ", what, ". Use another checkpoint."));
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ absl::StatusOr<std::unique_ptr<TextClassification>> TextClassification::Load(
   const TrainerSpec& spec = parts.spec;
   std::unique_ptr<TextClassification> task(new TextClassification);
   task->spec_ = spec;
+  task->precision_ = parts.precision;
   task->kind_ = spec.train.label_kind;
   ATTUNE_RETURN_IF_ERROR(task->LoadModel(spec, spec.base_model_dir, parts.stages));
   ATTUNE_RETURN_IF_ERROR(ApplyMethod(spec, *task->model_));
@@ -224,7 +225,7 @@ at::Tensor TextClassification::Logits(const Data& data, absl::Span<const int64_t
 MicroBatchLoss TextClassification::Forward(absl::Span<const int64_t> examples, const StepKey& key) {
   examples_.assign(examples.begin(), examples.end());
   batch_ = Pack(train_.text, examples);
-  mode_ = {rates_, key};
+  mode_ = {rates_, key, precision_};
   logits_ = Logits(train_, examples, batch_, mode_, &activations_);
   return {objective_->Losses(logits_, train_.labels, examples_), batch_.tokens()};
 }

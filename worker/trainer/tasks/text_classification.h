@@ -89,6 +89,7 @@ class TextClassification final : public Task {
   std::optional<Data> eval_, test_;
   std::unique_ptr<Objective> objective_;
   DropoutRates rates_;
+  Precision precision_ = Precision::kFp32;  // of Forward and Backward; Predict is fp32
 
   // Of the last Forward.
   std::vector<int64_t> examples_;

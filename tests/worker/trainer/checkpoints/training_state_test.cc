@@ -75,6 +75,35 @@ TEST(Fingerprint, TellsWhatChangesTheResult) {
   EXPECT_TRUE(differs([](TrainerSpec& s) { s.early_stopping_patience = 1; }));
   EXPECT_TRUE(differs([](TrainerSpec& s) { s.train.label_kind = "multi"; }));
   EXPECT_TRUE(differs([](TrainerSpec& s) { s.method = "lora"; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.start_sha256 = "d"; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.hyperparameters.precision = "auto"; }));
+}
+
+TEST(Fingerprint, OfAJobWithoutThemHasNoKeysForAStartAndAPrecision) {
+  const std::string plain = FingerprintOf(TrainerSpec(), 100, 1000);
+  EXPECT_EQ(plain.find("start"), std::string::npos);
+  EXPECT_EQ(plain.find("precision"), std::string::npos);
+}
+
+TEST(CheckSameOutputs, GoesByTaskLabelsAndShapeOfTheMethod) {
+  TrainerSpec base;
+  base.labels = {"a", "b"};
+  base.method = "lora";
+  const auto verdict = [&](auto change) {
+    TrainerSpec other = base;
+    change(other);
+    return CheckSameOutputs(FingerprintOf(base, 100, 1000), FingerprintOf(other, 7, 70));
+  };
+  EXPECT_TRUE(verdict([](TrainerSpec& s) {
+                s.hyperparameters.learning_rate = 1;
+                s.lora.dropout = 0.5;
+                s.lora.target_modules = {"value", "query"};
+              }).ok());
+  const absl::Status labels = verdict([](TrainerSpec& s) { s.labels = {"b", "a"}; });
+  EXPECT_EQ(labels.message(), R"(its labels was ["a","b"], and this job's is ["b","a"])");
+  EXPECT_FALSE(verdict([](TrainerSpec& s) { s.train.label_kind = "multi"; }).ok());
+  EXPECT_FALSE(verdict([](TrainerSpec& s) { s.method = "full"; }).ok());
+  EXPECT_FALSE(verdict([](TrainerSpec& s) { s.lora.alpha = 9; }).ok());
 }
 
 }  // namespace

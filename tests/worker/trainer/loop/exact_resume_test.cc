@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "tests/worker/trainer/testing/mortal_task.h"
 #include "tests/worker/trainer/testing/tiny_job.h"
+#include "worker/trainer/device/matmul.h"
 
 namespace attune {
 namespace {
@@ -111,6 +112,7 @@ const Variant kVariants[] = {
        s.method = "lora";
        s.lora = {.rank = 3, .dropout = 0.1, .target_modules = {"all-linear"}, .rslora = true};
      }},
+    {"Bf16", "single", [](TrainerSpec& s) { s.hyperparameters.precision = "bf16"; }},
     {"Head", "single", [](TrainerSpec& s) { s.method = "head"; }},
     {"TopLayer", "single",
      [](TrainerSpec& s) {
@@ -130,6 +132,9 @@ TEST_P(ExactResume, EndsWithTheBytesOfARunThatNeverDied) {
   job.spec.checkpoint_every_steps = 3;
   job.spec.checkpoint_interval_seconds = 0;
   variant.change(job.spec);
+  if (job.spec.hyperparameters.precision == "bf16" && !HasBf16()) {
+    GTEST_SKIP() << "this CPU has no bf16 instructions";
+  }
   const auto task = job.LoadTask();
   Attempt attempt;
   const AttemptResult whole = attempt.Run(job.spec, *task);

@@ -115,6 +115,11 @@ void WriteRows(const std::string& path, const std::string& kind, int rows, uint6
   Write(path, csv);
 }
 
+// As attempt_runner decides it where nothing has to be measured.
+Precision PrecisionOf(const TrainerSpec& spec) {
+  return spec.hyperparameters.precision == "bf16" ? Precision::kBf16 : Precision::kFp32;
+}
+
 }  // namespace
 
 TemporaryFolder::TemporaryFolder() {
@@ -176,7 +181,8 @@ std::unique_ptr<TextClassification> TinyJob::LoadTask() const {
                                         .files = PosixFileSystem(),
                                         .background = background,
                                         .stages = stages,
-                                        .build = CurrentBuild()});
+                                        .build = CurrentBuild(PrecisionOf(spec)),
+                                        .precision = PrecisionOf(spec)});
   EXPECT_TRUE(task.ok()) << task.status();
   return *std::move(task);
 }
@@ -190,7 +196,8 @@ AttemptResult Attempt::Run(const TrainerSpec& spec, Task& task, FileSystem& file
                                .files = files,
                                .background = background_,
                                .stages = stages,
-                               .build = CurrentBuild(),
+                               .build = CurrentBuild(PrecisionOf(spec)),
+                               .precision = PrecisionOf(spec),
                                .disk_retry = absl::Milliseconds(1)},
                               task);
   if (loop.ok()) {
