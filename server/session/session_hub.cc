@@ -263,8 +263,8 @@ void SessionHub::Predict(int64_t call_id, PredictionTask task, PredictionDone do
     self.EndPrediction(
         call_id, absl::DeadlineExceededError(absl::StrCat(
                      "no answer within the call's ", absl::FormatDuration(timeout),
-                     " (60 s at most); a first prediction loads the model, so try again or give "
-                     "it more time")));
+                     " (60 s at most); give it more time, or fewer and shorter rows; a first call "
+                     "also loads the model")));
   });
 }
 

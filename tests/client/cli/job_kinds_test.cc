@@ -122,8 +122,8 @@ TEST_F(JobKindsTest, TextsArePredictedAtOnceInTheirOrder) {
       << err();
   EXPECT_EQ(out(),
             "LABEL  SCORE  TEXT\n"
-            "good   0.75   so fine\n"
-            "bad    0.5    -5 of 10\n");
+            "good   0.750  so fine\n"
+            "bad    0.500  -5 of 10\n");
   ASSERT_THAT(server_.models.predictions(), SizeIs(1));
   const v1::PredictRequest request = server_.models.predictions().front();
   EXPECT_EQ(request.name(), "models/tuned");
@@ -147,7 +147,8 @@ TEST_F(JobKindsTest, SeveralLabelsAndNumbersArePredictedToo) {
   answer.add_rows();
   server_.models.set_predictions(answer);
   ASSERT_EQ(Run({"predict", "tuned", "--text", "both", "--text", "none"}), 0) << err();
-  EXPECT_THAT(out(), AllOf(HasSubstr("sport, news  1, 0.75  both"), HasSubstr("-      none")));
+  EXPECT_THAT(out(), AllOf(HasSubstr("sport, news  1.000, 0.750  both"),
+                           HasSubstr("-            -             none")));
   answer.Clear();
   answer.add_rows()->set_value(2.5);
   server_.models.set_predictions(answer);
@@ -160,7 +161,7 @@ TEST_F(JobKindsTest, APredictionIsOfAFileOrOfTexts) {
   EXPECT_EQ(Run({"predict", "tuned"}), 2);
   EXPECT_THAT(err(), HasSubstr("--data or --text"));
   EXPECT_EQ(Run({"predict", "tuned", "--data", "reviews", "--text", "fine"}), 2);
-  EXPECT_EQ(Run({"predict", folder_.path(), "--text", "fine"}), 2);
+  EXPECT_EQ(Run({"predict", folder_.Path(""), "--text", "fine"}), 2);
   EXPECT_THAT(err(), HasSubstr("attune models import"));
   EXPECT_EQ(Run({"predict", "models/none", "--text", "fine"}), 12);
 }
