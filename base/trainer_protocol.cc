@@ -152,6 +152,13 @@ void Fields(V& v, typename V::template Ref<StopCommand> s) {
 }
 
 template <typename V>
+void Fields(V& v, typename V::template Ref<PredictCommand> s) {
+  v.Required("model_dir", s.model_dir);
+  v.Key("max_length", s.max_length);
+  v.Required("rows", s.rows);
+}
+
+template <typename V>
 void Fields(V& v, typename V::template Ref<StartedFrame> s) {
   v.Key("device", s.device);
   v.Key("threads", s.threads);
@@ -243,16 +250,21 @@ void Fields(V& v, typename V::template Ref<StoppedFrame> s) {
   v.Key("step", s.step);
 }
 
+template <typename V>
+void Fields(V& v, typename V::template Ref<PredictionFrame> s) {
+  v.Key("rows", s.rows);
+}
+
 namespace {
 
 using Json = nlohmann::json;
 
 // In the order of the variants.
 constexpr std::array<const char*, std::variant_size_v<TrainerCommand>> kCommandTypes = {
-    "run", "stop", "checkpoint"};
+    "run", "stop", "checkpoint", "predict"};
 constexpr std::array<const char*, std::variant_size_v<TrainerEvent>> kEventTypes = {
     "started", "phase",     "metrics", "evaluation", "checkpoint",
-    "notice",  "succeeded", "failed",  "stopped"};
+    "notice",  "succeeded", "failed",  "stopped",    "prediction"};
 
 // A path may hold any bytes: invalid UTF-8 is replaced rather than thrown.
 std::string Dump(const Json& json, int indent = -1) {
@@ -317,6 +329,7 @@ std::string ToJson(const TrainerCommand& command) {
   if (const auto* run = std::get_if<RunCommand>(&command)) attempt = run->spec.attempt;
   if (const auto* stop = std::get_if<StopCommand>(&command)) attempt = stop->attempt;
   if (const auto* save = std::get_if<CheckpointCommand>(&command)) attempt = save->attempt;
+  if (const auto* predict = std::get_if<PredictCommand>(&command)) attempt = predict->call;
   return WriteFrame(kCommandTypes, attempt, command);
 }
 
@@ -326,6 +339,7 @@ absl::StatusOr<TrainerCommand> ParseTrainerCommand(std::string_view json) {
   ATTUNE_RETURN_IF_ERROR(ReadFrame(kCommandTypes, json, attempt, command));
   if (auto* stop = std::get_if<StopCommand>(&command)) stop->attempt = attempt;
   if (auto* save = std::get_if<CheckpointCommand>(&command)) save->attempt = attempt;
+  if (auto* predict = std::get_if<PredictCommand>(&command)) predict->call = attempt;
   const auto* run = std::get_if<RunCommand>(&command);
   if (run != nullptr && run->spec.attempt != attempt) {
     return InvalidFields({{"spec.attempt", absl::StrCat("must be the frame's attempt, ", attempt,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the worker agent and its trainer process say to each other.
 //
-// The agent starts `attune-trainer --fd N`, N being one end of a socketpair, and both sides write
-// frames of base/framed_pipe.h, each holding one JSON object with "type" and "attempt". The structs
-// below are those objects; ToJson and the Parse functions are the only code that knows the keys.
-// A frame of an unknown type, a missing or an ill-typed key is an error of the peer:
-// INVALID_ARGUMENT, naming the key. The same TrainerSpec as a file is what `attune-trainer --spec
-// file.json` runs alone.
+// The agent starts `attune-trainer --fd N` (or `--predict N`, a predictor), N being one end of a
+// socketpair, and both sides write frames of base/framed_pipe.h, each holding one JSON object with
+// "type" and "attempt". The structs below are those objects; ToJson and the Parse functions are the
+// only code that knows the keys. A frame of an unknown type, a missing or an ill-typed key is an
+// error of the peer: INVALID_ARGUMENT, naming the key. The same TrainerSpec as a file is what
+// `attune-trainer --spec file.json` runs alone.
 //
 // No protobuf here: libtorch exports its own, and two in one process crash.
 #pragma once
@@ -130,7 +130,15 @@ struct StopCommand {
 struct CheckpointCommand {
   int64_t attempt = 0;
 };
-using TrainerCommand = std::variant<RunCommand, StopCommand, CheckpointCommand>;
+// The one command of a predictor (`attune-trainer --predict N`), which answers it with a
+// PredictionFrame or a FailedFrame whose "attempt" is the call.
+struct PredictCommand {
+  int64_t call = 0;
+  std::string model_dir;   // HF folder with a classifier; the same in all commands of a process
+  int64_t max_length = 0;  // tokens a row keeps; 0: the model's maximum
+  std::vector<std::vector<std::string>> rows;  // of one text, or two for a pair
+};
+using TrainerCommand = std::variant<RunCommand, StopCommand, CheckpointCommand, PredictCommand>;
 
 // ---- trainer → agent ----
 struct StartedFrame {
@@ -204,9 +212,12 @@ struct StoppedFrame {
   std::string cause;
   int64_t step = 0;
 };
+struct PredictionFrame {
+  std::vector<std::string> rows;  // one a row: a line of predictions.jsonl without its "line"
+};
 using TrainerEvent =
     std::variant<StartedFrame, PhaseFrame, MetricsFrame, EvaluationFrame, CheckpointFrame,
-                 NoticeFrame, SucceededFrame, FailedFrame, StoppedFrame>;
+                 NoticeFrame, SucceededFrame, FailedFrame, StoppedFrame, PredictionFrame>;
 
 std::string ToJson(const TrainerCommand& command);
 absl::StatusOr<TrainerCommand> ParseTrainerCommand(std::string_view json);

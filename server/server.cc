@@ -174,7 +174,7 @@ absl::Status Server::Parts::Serve(std::function<void(bool)> request_stop) {
   worker_service.emplace(*rpc, *sessions, *ingest);
   blob_service.emplace(*rpc, *blobs, disk);
   dataset_service.emplace(*rpc, *page_tokens, clock);
-  model_service.emplace(*rpc, *page_tokens, clock);
+  model_service.emplace(*rpc, *page_tokens, clock, *sessions);
   metrics.emplace(MetricsParts{*store, job_counters, rpc_counters, *scheduler,
                                [this] { return sessions->LastHeartbeats(); }, files,
                                options.data_dir, kVersion});

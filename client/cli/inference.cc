@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// attune evaluate and predict: a model on a dataset, as a job in the queue.
+// attune evaluate and predict: a model on a dataset, as a job in the queue; predict --text: on a
+// few texts, at once.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/errors.h"
 #include "client/cli/commands.h"
@@ -13,6 +15,7 @@
 #include "client/cli/job_submission.h"
 #include "client/cli/model_argument.h"
 #include "client/cli/names.h"
+#include "client/cli/predict_texts.h"
 #include "client/cli/session.h"
 #include "client/text/error_text.h"
 
@@ -26,6 +29,7 @@ struct InferenceOptions {
   int64_t max_length = 0;
   bool no_base = false;  // evaluate
   std::string output;    // predict
+  std::vector<std::string> texts;
   DatasetOptions reading;
   SubmissionOptions submission;
 };
@@ -61,6 +65,9 @@ absl::StatusOr<int> RunEvaluate(const InferenceOptions& options, Session& sessio
 }
 
 absl::StatusOr<int> RunPredict(const InferenceOptions& options, Session& session) {
+  if (!options.texts.empty()) {
+    return PredictTexts(options.model, options.texts, options.max_length, session);
+  }
   ATTUNE_ASSIGN_OR_RETURN(v1::CreateJobRequest request, RequestFor(options));
   v1::Predict& work = *request.mutable_job()->mutable_spec()->mutable_predict();
   ATTUNE_ASSIGN_OR_RETURN(*work.mutable_model(), ModelOf(options, session));
@@ -78,16 +85,19 @@ absl::StatusOr<int> RunPredict(const InferenceOptions& options, Session& session
   return RunDownload({.what = made.job, .output = options.output}, session);
 }
 
-void AddCommonOptions(CLI::App& command, InferenceOptions& options) {
+// The option --data, for what is only told of it.
+CLI::Option* AddCommonOptions(CLI::App& command, InferenceOptions& options) {
   command.add_option("MODEL", options.model, "models/ID, the job that made it, or a local folder")
       ->required();
-  command.add_option("--data", options.data, "datasets/ID, ID or a local file")->required();
+  CLI::Option* const data =
+      command.add_option("--data", options.data, "datasets/ID, ID or a local file");
   command.add_option("--max-length", options.max_length,
                      "Tokens a row keeps (default: the model's maximum)");
   command.add_option("--id", options.id, "The job's id (default: made from the data's name)");
   command.add_option("--priority", options.priority, "Higher runs first (default 0)");
   AddDatasetOptions(command, options.reading);
   command.add_flag("--watch", options.submission.watch, "Follow the job to its end");
+  return data;
 }
 
 }  // namespace
@@ -95,20 +105,27 @@ void AddCommonOptions(CLI::App& command, InferenceOptions& options) {
 void AddEvaluate(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand("evaluate", "Measure a model on labelled data");
   const auto options = std::make_shared<InferenceOptions>();
-  AddCommonOptions(*command, *options);
+  AddCommonOptions(*command, *options)->required();
   command->add_flag("--no-base", options->no_base, "Do not measure its untuned base beside it");
   command->callback(
       [options, &chosen] { chosen = [options](Session& s) { return RunEvaluate(*options, s); }; });
 }
 
 void AddPredict(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand("predict", "Predict every row of a file");
+  CLI::App* command = app.add_subcommand("predict", "Predict every row of a file, or a few texts");
   const auto options = std::make_shared<InferenceOptions>();
-  AddCommonOptions(*command, *options);
+  CLI::Option* const data = AddCommonOptions(*command, *options);
+  CLI::Option* const text =
+      command->add_option("--text", options->texts, "A text, answered at once; repeatable")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+          ->excludes(data);
   command->add_option("--output", options->output,
                       "Wait for the end, and put predictions.jsonl into this new folder");
-  command->callback(
-      [options, &chosen] { chosen = [options](Session& s) { return RunPredict(*options, s); }; });
+  command->callback([options, &chosen, data, text] {
+    if (data->empty() && text->empty()) throw CLI::RequiredError("--data or --text");
+    chosen = [options](Session& s) { return RunPredict(*options, s); };
+  });
 }
 
 }  // namespace attune

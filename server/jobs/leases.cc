@@ -238,6 +238,7 @@ absl::StatusOr<v1::Lease> Leases::MakeLease(const Snapshot& snapshot, const Atte
   *lease.mutable_ttl() = ToProtoDuration(ttl);
   lease.set_threads(attempt.threads);
   lease.set_micro_batch_divisor(record.micro_batch_divisor);
+  lease.set_estimated_memory_bytes(record.job.memory().estimated_bytes());
   *lease.mutable_base_model_files() = inputs.model.files();
   if (inputs.compare) *lease.mutable_compare_model_files() = inputs.compare->files();
   *lease.mutable_labels() = inputs.train ? inputs.train->labels() : inputs.model.labels();

@@ -11,6 +11,7 @@
 #include "google/protobuf/util/message_differencer.h"
 #include "google/protobuf/util/time_util.h"
 #include "server/rpc/input_validator.h"
+#include "server/rpc/prediction_call.h"
 #include "server/store/blobs_table.h"
 #include "server/store/inputs_table.h"
 
@@ -178,6 +179,22 @@ ModelServiceImpl::Reactor* ModelServiceImpl::ListModels(Context* context,
         [response](v1::Model row) { *response->add_models() = std::move(row); },
         response->mutable_next_page_token());
   });
+}
+
+ModelServiceImpl::Reactor* ModelServiceImpl::Predict(Context* context,
+                                                     const v1::PredictRequest* request,
+                                                     v1::PredictResponse* response) {
+  absl::StatusOr<PredictionTask> task;
+  absl::Status status = parts_.authenticator.Authorise(*context, Access::kClient);
+  if (status.ok()) {
+    status = RunGuarded(parts_.counters, [&] {
+      return parts_.store.Read([&](Snapshot& snapshot) {
+        task = ReadPredictionTask(snapshot, *request);
+        return task.status();
+      });
+    });
+  }
+  return StartPrediction(sessions_, status.ok() ? std::move(task) : status, *context, *response);
 }
 
 }  // namespace attune

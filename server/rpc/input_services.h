@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // attune.v1.DatasetService and ModelService: rows in CHECKING; server/inspection does the rest.
+// Predictions go to a worker through server/session.
 // Thread-safe.
 #pragma once
 
@@ -8,6 +9,7 @@
 #include "base/clock.h"
 #include "server/rpc/page_token.h"
 #include "server/rpc/unary.h"
+#include "server/session/session_registry.h"
 
 namespace attune {
 
@@ -32,8 +34,9 @@ class DatasetServiceImpl final : public v1::DatasetService::CallbackService {
 
 class ModelServiceImpl final : public v1::ModelService::CallbackService {
  public:
-  ModelServiceImpl(const RpcParts& parts, const PageTokens& tokens, const Clock& clock)
-      : parts_(parts), tokens_(tokens), clock_(clock) {}
+  ModelServiceImpl(const RpcParts& parts, const PageTokens& tokens, const Clock& clock,
+                   SessionRegistry& sessions)
+      : parts_(parts), tokens_(tokens), clock_(clock), sessions_(sessions) {}
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -41,11 +44,13 @@ class ModelServiceImpl final : public v1::ModelService::CallbackService {
   Reactor* CreateModel(Context*, const v1::CreateModelRequest*, v1::Model*) override;
   Reactor* GetModel(Context*, const v1::GetModelRequest*, v1::Model*) override;
   Reactor* ListModels(Context*, const v1::ListModelsRequest*, v1::ListModelsResponse*) override;
+  Reactor* Predict(Context*, const v1::PredictRequest*, v1::PredictResponse*) override;
 
  private:
   const RpcParts& parts_;
   const PageTokens& tokens_;
   const Clock& clock_;
+  SessionRegistry& sessions_;
 };
 
 }  // namespace attune

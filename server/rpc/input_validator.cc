@@ -20,6 +20,9 @@ constexpr size_t kMaxPath = 255;
 constexpr size_t kMaxDisplayName = 128;
 constexpr size_t kMaxColumnName = 256;
 constexpr size_t kMaxLabelNames = 1000;
+constexpr int kMaxRows = 32;
+constexpr size_t kMaxTextBytes = 64 << 10;
+constexpr size_t kMaxTextsBytes = 2 << 20;  // they travel in one message
 
 bool HasControl(std::string_view text) {
   for (const char c : text) {
@@ -163,6 +166,39 @@ std::vector<FieldViolation> ValidateModel(const v1::CreateModelRequest& request)
     if (!paths.insert(model.files(i).path()).second) {
       out.push_back({field + ".path", "stands there twice"});
     }
+  }
+  return out;
+}
+
+std::vector<FieldViolation> ValidatePrediction(const v1::PredictRequest& request) {
+  std::vector<FieldViolation> out;
+  if (request.rows_size() < 1 || request.rows_size() > kMaxRows) {
+    out.push_back({"rows", absl::StrCat("must hold 1 to ", kMaxRows, " rows, got ",
+                                        request.rows_size(), "; predict more with a job")});
+    return out;
+  }
+  if (request.max_length() < 0) {
+    out.push_back({"max_length", absl::StrCat("must be ≥ 0, got ", request.max_length())});
+  }
+  size_t together = 0;
+  for (int i = 0; i < request.rows_size(); ++i) {
+    const auto& texts = request.rows(i).texts();
+    const std::string field = absl::StrCat("rows[", i, "].texts");
+    if (texts.empty() || texts.size() > 2) {
+      out.push_back(
+          {field, absl::StrCat("must hold one text, or two for a pair, got ", texts.size())});
+    }
+    for (int j = 0; j < texts.size(); ++j) {
+      together += texts[j].size();
+      if (texts[j].size() <= kMaxTextBytes) continue;
+      out.push_back(
+          {absl::StrCat(field, "[", j, "]"),
+           absl::StrCat("must have at most ", kMaxTextBytes, " bytes, got ", texts[j].size())});
+    }
+  }
+  if (together > kMaxTextsBytes) {
+    out.push_back({"rows", absl::StrCat("must have at most ", kMaxTextsBytes,
+                                        " bytes of text together, got ", together)});
   }
   return out;
 }

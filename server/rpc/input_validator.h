@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Field checks of CreateDataset and CreateModel. Pure; the files themselves are checked by
+// Field checks of CreateDataset, CreateModel and Predict. Pure; the files themselves are checked by
 // attune-inspect.
 #pragma once
 
@@ -14,6 +14,7 @@ namespace attune {
 
 std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& request);
 std::vector<FieldViolation> ValidateModel(const v1::CreateModelRequest& request);
+std::vector<FieldViolation> ValidatePrediction(const v1::PredictRequest& request);
 
 // Defaults: the format from the file's extension, columns "text" and "label".
 void FillDefaults(v1::Dataset& dataset);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CreateJob with validate_only: the one unary call that waits, for an inspection in its turn. A
-// caller that goes away, or a server that stops, ends the call and not the inspection.
+// CreateJob with validate_only: a unary call that waits for an inspection in its turn. A caller
+// that goes away, or a server that stops, ends the call and not the inspection.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/session/session_hub.h"
 
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/logging.h"
 #include "server/jobs/attempt_changes.h"
@@ -84,11 +87,14 @@ void SessionHub::OnOpened(const SessionPtr& session) {
 void SessionHub::OnMessage(const SessionPtr& session, v1::WorkerMessage message) {
   if (session->phase() == Phase::kClosed) return;
   const bool first = session->phase() == Phase::kSilent;
-  if (first != message.has_hello() || first == message.has_heartbeat()) {
-    return session->Close(BadSession("a session is one Hello, then Heartbeats"));
+  const bool goes_on = message.has_heartbeat() || message.has_prediction();
+  if (first ? !message.has_hello() : !goes_on) {
+    return session->Close(BadSession("a session is one Hello, then Heartbeats and Predictions"));
   }
   if (first) return OnHello(session, std::move(*message.mutable_hello()));
-  if (session->phase() == Phase::kOpen) OnHeartbeat(session, message.heartbeat());
+  if (session->phase() != Phase::kOpen) return;
+  if (message.has_heartbeat()) return OnHeartbeat(session, message.heartbeat());
+  predictions_.Answer(session->worker_id(), std::move(*message.mutable_prediction()));
 }
 
 void SessionHub::OnHello(const SessionPtr& session, v1::Hello hello) {
@@ -98,6 +104,7 @@ void SessionHub::OnHello(const SessionPtr& session, v1::Hello hello) {
   if (current) {
     current->Close(MakeError(absl::StatusCode::kAborted, "SESSION_REPLACED",
                              "a newer session of this worker took over"));
+    predictions_.EndOfWorker(session->worker_id());
   }
   current = session;
   NoteHeartbeat(session->worker_id());
@@ -200,6 +207,7 @@ void SessionHub::OnClosed(const SessionPtr& session) {
   if (current == sessions_.end() || current->second != session) return;
   const std::string worker_id = session->worker_id();
   sessions_.erase(current);
+  predictions_.EndOfWorker(worker_id);
   {
     absl::MutexLock lock(&mutex_);
     heartbeats_.erase(worker_id);
@@ -212,7 +220,52 @@ void SessionHub::OnClosed(const SessionPtr& session) {
 
 void SessionHub::CloseAll() {
   draining_ = true;
+  predictions_.EndAll(Draining());
   for (auto& [worker_id, session] : sessions_) session->Close(Draining());
+}
+
+// ---- predictions ----
+
+absl::StatusOr<SessionHub::SessionPtr> SessionHub::WorkerFor(const PredictionTask& task) const {
+  std::vector<PredictionCalls::Candidate> candidates;
+  size_t draining = 0, strangers = 0;
+  for (const auto& [worker_id, session] : sessions_) {
+    if (session->phase() != Phase::kOpen) continue;
+    const auto& families = session->hello().inventory().model_families();
+    if (session->draining()) {
+      ++draining;
+    } else if (std::find(families.begin(), families.end(), task.model_type) == families.end()) {
+      ++strangers;
+    } else {
+      candidates.push_back({worker_id, !deadlines_.OfWorker(worker_id).empty()});
+    }
+  }
+  if (!candidates.empty()) return sessions_.at(predictions_.Choose(task.model, candidates));
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "NO_WORKER",
+      draining + strangers == 0
+          ? "no worker is connected; start one with attune-worker"
+          : absl::StrCat("no worker can run it (of ", draining + strangers,
+                         " connected: ", draining, " draining, ", strangers,
+                         " without the model family ", task.model_type, "); connect one that can"));
+}
+
+void SessionHub::Predict(int64_t call_id, PredictionTask task, PredictionDone done) {
+  if (draining_) return done(Draining());
+  const absl::StatusOr<SessionPtr> worker = WorkerFor(task);
+  if (!worker.ok()) return done(worker.status());
+  const std::string& worker_id = (*worker)->worker_id();
+  if (!predictions_.Begin(call_id, worker_id, task.model, std::move(done))) return;
+  task.order.set_call_id(call_id);
+  *task.order.mutable_timeout() = ToProtoDuration(task.timeout);
+  (*worker)->SendPredict(std::move(task.order));
+  PostAfter(task.timeout, [call_id, timeout = task.timeout](SessionHub& self) {
+    self.EndPrediction(
+        call_id, absl::DeadlineExceededError(absl::StrCat(
+                     "no answer within the call's ", absl::FormatDuration(timeout),
+                     " (60 s at most); give it more time, or fewer and shorter rows; a first call "
+                     "also loads the model")));
+  });
 }
 
 // ---- attempts ----

@@ -21,6 +21,7 @@
 #include "server/jobs/job_counters.h"
 #include "server/jobs/leases.h"
 #include "server/session/lease_deadlines.h"
+#include "server/session/prediction_calls.h"
 #include "server/session/session_registry.h"
 #include "server/session/session_writes.h"
 #include "server/session/worker_session.h"
@@ -62,6 +63,10 @@ class SessionHub : public std::enable_shared_from_this<SessionHub> {
   void OnClosed(const SessionPtr& session);
   void OnReport(int64_t fence);
   void CloseAll();
+  void Predict(int64_t call_id, PredictionTask task, PredictionDone done);
+  void EndPrediction(int64_t call_id, const absl::Status& status) {
+    predictions_.End(call_id, status);
+  }
 
  private:
   template <typename F>
@@ -102,6 +107,8 @@ class SessionHub : public std::enable_shared_from_this<SessionHub> {
   void SendOrders(const Snapshot& snapshot, WorkerSession& session,
                   const std::vector<AttemptRecord>& attempts);
 
+  absl::StatusOr<SessionPtr> WorkerFor(const PredictionTask& task) const;
+
   void ArmTick();
   void Tick();
 
@@ -116,6 +123,7 @@ class SessionHub : public std::enable_shared_from_this<SessionHub> {
 
   std::map<std::string, SessionPtr> sessions_;  // by worker id: the newest of each
   LeaseDeadlines deadlines_;
+  PredictionCalls predictions_;
   std::set<std::string> dirty_;  // workers whose Refresh is posted
   bool ticking_ = false;
   bool draining_ = false;

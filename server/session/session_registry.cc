@@ -58,6 +58,20 @@ void SessionRegistry::NoteReport(int64_t fence) {
   hub_->Post([fence](SessionHub& hub) { hub.OnReport(fence); });
 }
 
+int64_t SessionRegistry::Predict(PredictionTask task, PredictionDone done) {
+  const int64_t call_id = ++last_call_;
+  hub_->Post([call_id, task = std::move(task), done = std::move(done)](SessionHub& hub) mutable {
+    hub.Predict(call_id, std::move(task), std::move(done));
+  });
+  return call_id;
+}
+
+void SessionRegistry::ForgetPrediction(int64_t call_id) {
+  hub_->Post([call_id](SessionHub& hub) {
+    hub.EndPrediction(call_id, absl::CancelledError("the call was cancelled"));
+  });
+}
+
 std::map<std::string, absl::Time> SessionRegistry::LastHeartbeats() const {
   return hub_->LastHeartbeats();
 }

@@ -5,6 +5,7 @@
 // anywhere.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -18,6 +19,7 @@
 #include "base/executor.h"
 #include "server/jobs/job_counters.h"
 #include "server/jobs/leases.h"
+#include "server/session/prediction_calls.h"
 #include "server/store/store.h"
 
 namespace attune {
@@ -29,6 +31,14 @@ struct SessionOptions {
   absl::Duration heartbeat_interval = absl::Seconds(5);
   // A worker that does not say Hello within this time is cut off.
   absl::Duration hello_timeout = absl::Seconds(10);
+};
+
+// A few rows for a worker to predict.
+struct PredictionTask {
+  std::string model;       // "models/x"
+  std::string model_type;  // of the families that a worker knows: "bert"
+  v1::PredictOrder order;  // but for call_id and timeout, which the registry sets
+  absl::Duration timeout;
 };
 
 // One connection. Created by SessionRegistry::Open, used by the transport until Closed.
@@ -60,11 +70,18 @@ class SessionRegistry {
   // A report with the current fence came: renews like a heartbeat.
   void NoteReport(int64_t fence);
 
+  // Asks a worker; `done` comes once, on the registry's executor: FAILED_PRECONDITION/NO_WORKER;
+  // RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED; UNAVAILABLE when its session ends; what it answers.
+  int64_t Predict(PredictionTask task, PredictionDone done);
+  // Nobody waits for it any more; `done` gets CANCELLED, unless it came before.
+  void ForgetPrediction(int64_t call_id);
+
   // Wall time of each connected worker's last message; the rows have it only of its last change of
   // state.
   std::map<std::string, absl::Time> LastHeartbeats() const;
 
  private:
+  std::atomic<int64_t> last_call_ = 0;
   std::shared_ptr<SessionHub> hub_;  // shared only so that late callbacks see its end
 };
 

@@ -78,6 +78,12 @@ void WorkerSession::SendStale(const v1::HeldAttempt& held) {
   send_(std::move(message));
 }
 
+void WorkerSession::SendPredict(v1::PredictOrder order) {
+  v1::SchedulerMessage message;
+  *message.mutable_predict() = std::move(order);
+  send_(std::move(message));
+}
+
 void WorkerSession::SendRenewal(int64_t heartbeat_sequence, const std::vector<int64_t>& fences) {
   v1::SchedulerMessage message;
   message.mutable_renewal()->set_heartbeat_sequence(heartbeat_sequence);

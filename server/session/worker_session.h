@@ -51,6 +51,7 @@ class WorkerSession {
   void SendLease(v1::Lease lease);
   void SendDirective(const AttemptRecord& attempt);  // unless it was sent in this session
   void SendStale(const v1::HeldAttempt& held);       // likewise
+  void SendPredict(v1::PredictOrder order);
   void SendRenewal(int64_t heartbeat_sequence, const std::vector<int64_t>& fences);
 
  private:

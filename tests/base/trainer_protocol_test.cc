@@ -180,6 +180,12 @@ TEST(TrainerCommands, GoThroughJsonUnchanged) {
                 {{"type", "run"}, {"attempt", 7}, {"spec", FullSpecJson()}});
   ExpectCommand(StopCommand{7, "pause"}, {{"type", "stop"}, {"attempt", 7}, {"cause", "pause"}});
   ExpectCommand(CheckpointCommand{7}, {{"type", "checkpoint"}, {"attempt", 7}});
+  ExpectCommand(PredictCommand{7, "/m", 128, {{"good"}, {"a", "b"}}},
+                {{"type", "predict"},
+                 {"attempt", 7},
+                 {"model_dir", "/m"},
+                 {"max_length", 128},
+                 {"rows", {Json::array({"good"}), Json::array({"a", "b"})}}});
 }
 
 TEST(TrainerCommands, LeaveOutAbsentDatasets) {
@@ -287,6 +293,11 @@ TEST(TrainerEvents, NoticeFailedAndStoppedGoThroughJsonUnchanged) {
                   "reason": "NON_FINITE_LOSS", "message": "loss is nan", "step": 4})");
   ExpectEvent(StoppedFrame{"pause", 9},
               R"({"type": "stopped", "attempt": 7, "cause": "pause", "step": 9})");
+}
+
+TEST(TrainerEvents, PredictionGoesThroughJsonUnchanged) {
+  ExpectEvent(PredictionFrame{{R"({"label":"pos"})", "{}"}},
+              R"({"type": "prediction", "attempt": 7, "rows": ["{\"label\":\"pos\"}", "{}"]})");
 }
 
 TEST(TrainerEvents, NumbersJsonCannotHoldBecomeNaN) {

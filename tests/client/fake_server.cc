@@ -339,6 +339,24 @@ grpc::Status FakeModels::GetModel(grpc::ServerContext*, const v1::GetModelReques
   return grpc::Status::OK;
 }
 
+grpc::Status FakeModels::Predict(grpc::ServerContext*, const v1::PredictRequest* request,
+                                 v1::PredictResponse* response) {
+  absl::MutexLock lock(&mutex_);
+  predictions_.push_back(*request);
+  *response = answer_;
+  return grpc::Status::OK;
+}
+
+void FakeModels::set_predictions(const v1::PredictResponse& response) {
+  absl::MutexLock lock(&mutex_);
+  answer_ = response;
+}
+
+std::vector<v1::PredictRequest> FakeModels::predictions() const {
+  absl::MutexLock lock(&mutex_);
+  return predictions_;
+}
+
 FakeServer::FakeServer() {
   int port = 0;
   grpc::ServerBuilder builder;

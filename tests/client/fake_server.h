@@ -134,10 +134,17 @@ class FakeModels final : public v1::ModelService::Service {
                            v1::Model* model) override;
   grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
                         v1::Model* model) override;
+  // Answers the rows of the last set_predictions.
+  grpc::Status Predict(grpc::ServerContext*, const v1::PredictRequest* request,
+                       v1::PredictResponse* response) override;
+  void set_predictions(const v1::PredictResponse& response);
+  std::vector<v1::PredictRequest> predictions() const;
 
  private:
   mutable absl::Mutex mutex_;
   std::map<std::string, v1::Model> models_ ABSL_GUARDED_BY(mutex_);
+  v1::PredictResponse answer_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::PredictRequest> predictions_ ABSL_GUARDED_BY(mutex_);
 };
 
 class FakeServer {

@@ -192,6 +192,7 @@ class SimTrainerLauncher::Handle final : public TrainerHandle {
     });
   }
   void Kill(int signal) override { launcher_.Exit(number_, {.signal = signal}); }
+  int64_t ResidentBytes() const override { return 0; }
   std::string Identity() const override { return absl::StrCat(number_); }
 
  private:

@@ -35,15 +35,20 @@ Agent::Agent(const RunnerParts& parts, AgentOptions options)
                 .on_acknowledged = [this](int64_t sequence) { OnAcknowledged(sequence); },
                 .on_lease = [this](v1::Lease lease) { OnLease(std::move(lease)); },
                 .on_directive = [this](const v1::Directive& d) { OnDirective(d); },
+                .on_predict = [this](v1::PredictOrder o) { predictor_.Ask(std::move(o)); },
                 .on_live = [this] { OnLive(); },
                 .on_lapsed = [this] { OnLapsed(); }},
-               options_.session) {}
+               options_.session),
+      predictor_(parts, options_.predictor, options_.work_dir,
+                 {.answer = [this](v1::PredictionAnswer a) { session_.Answer(std::move(a)); },
+                  .memory_to_come = [this] { return MemoryToCome(); }}) {}
 
 Agent::~Agent() = default;
 
 absl::Status Agent::Start() {
   ATTUNE_RETURN_IF_ERROR(parts_.files.MakeDirs(AttemptFolder::All(options_.work_dir)));
   ATTUNE_RETURN_IF_ERROR(RecoverLeftovers());
+  ATTUNE_RETURN_IF_ERROR(predictor_.RecoverLeftovers());
   session_.Start();
   return absl::OkStatus();
 }
@@ -120,6 +125,7 @@ bool Agent::UnderDiskPressure() const {
 }
 
 void Agent::OnWelcome(const v1::Welcome& welcome) {
+  predictor_.ForgetAll();
   if (incarnation_ != welcome.incarnation()) {
     // Another incarnation may number its directives anew.
     incarnation_ = welcome.incarnation();
@@ -294,8 +300,15 @@ void Agent::Drain(std::function<void()> done) {
   drained_ = std::move(done);
   session_.HeartbeatNow();
   StopAll(v1::STOP_CAUSE_DRAIN);
+  predictor_.Drain();
   lane_.After(options_.drain_limit, [this] { TellDrained(); });
   CheckDrained();
+}
+
+int64_t Agent::MemoryToCome() const {
+  int64_t bytes = 0;
+  for (const auto& [fence, attempt] : attempts_) bytes += attempt.runner->memory_to_come();
+  return bytes;
 }
 
 void Agent::CheckDrained() {

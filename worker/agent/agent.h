@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "attune/v1/worker.pb.h"
 #include "worker/agent/lease_runner.h"
+#include "worker/agent/predictor.h"
 #include "worker/agent/server_session.h"
 
 namespace attune {
@@ -35,6 +36,7 @@ struct AgentOptions {
   v1::WorkerInventory inventory;
   std::vector<TrainerOptions> slots;  // one a slot; working_dir is set per attempt
   RunnerOptions runner;
+  PredictorOptions predictor;
   ServerSessionOptions session;
   absl::Duration detach_limit = absl::Hours(1);  // infinite on the server's own machine
   absl::Duration drain_limit = absl::Seconds(30);
@@ -84,6 +86,7 @@ class Agent {
   void OnTrainerDead(int64_t fence);
   void OnDone(int64_t fence);
   void StopAll(v1::StopCause cause);
+  int64_t MemoryToCome() const;
   void CheckDrained();
   void TellDrained();
   bool UnderDiskPressure() const;
@@ -94,7 +97,8 @@ class Agent {
   ServerSession session_;
   std::map<int64_t, Attempt> attempts_;  // by fence
   std::deque<v1::Lease> waiting_;        // for a slot
-  std::set<int64_t> ended_;              // fences that need no lease any more
+  Predictor predictor_;
+  std::set<int64_t> ended_;  // fences that need no lease any more
   std::string incarnation_;
   std::set<int64_t> obeyed_;             // directives of this incarnation
   std::map<int64_t, int64_t> answered_;  // directive → heartbeat that told it; 0: none yet

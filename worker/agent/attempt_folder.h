@@ -8,6 +8,7 @@
 //     base/ compare/ data/ resume/ start/  inputs, hard links into the blob cache
 //     trainer/           what the trainer writes
 //     outgoing/{step}/   links to the files of a checkpoint on its way; {step}.json is its frame
+//   predictor/           model and process of predictions of a few rows (predictor.h)
 //   cache/               blobs by digest (blob_cache.h)
 //   features/            what trainers computed of frozen layers, for later attempts and jobs
 //

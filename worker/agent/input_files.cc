@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/agent/input_files.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +28,28 @@ bool MayPass(absl::StatusCode code) {
 }
 
 }  // namespace
+
+absl::Status AddFiles(const google::protobuf::RepeatedPtrField<v1::FileRef>& files,
+                      const std::string& folder, std::vector<InputFile>& inputs) {
+  for (const v1::FileRef& file : files) {
+    if (!StaysInFolder(file.path())) {
+      return absl::InvalidArgumentError("a file has a path that leaves its folder");
+    }
+    inputs.push_back({file, absl::StrCat(folder, "/", file.path())});
+  }
+  return absl::OkStatus();
+}
+
+std::string DigestOfFolder(const google::protobuf::RepeatedPtrField<v1::FileRef>& files) {
+  std::vector<std::pair<std::string, std::string>> sorted;
+  for (const v1::FileRef& file : files) sorted.push_back({file.path(), file.sha256()});
+  std::sort(sorted.begin(), sorted.end());
+  Sha256 hash;
+  for (const auto& [path, sha256] : sorted) {
+    hash.Update(absl::StrCat(path.size(), ":", path, sha256.size(), ":", sha256));
+  }
+  return hash.HexDigest();
+}
 
 InputFiles::InputFiles(Executor& executor, Executor& io, FileSystem& files, Transport& transport,
                        Rng& rng, BlobCache& cache, std::vector<InputFile> wanted,

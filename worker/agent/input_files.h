@@ -25,6 +25,14 @@ struct InputFile {
   bool of_checkpoint = false;
 };
 
+// Adds the files of a folder, which go into `folder`. INVALID_ARGUMENT: a path leaves it.
+absl::Status AddFiles(const google::protobuf::RepeatedPtrField<v1::FileRef>& files,
+                      const std::string& folder, std::vector<InputFile>& inputs);
+
+// Of a folder, whatever it is called: its files' names and digests, sorted. Lengths stand before
+// the texts, so that no two folders give the same bytes.
+std::string DigestOfFolder(const google::protobuf::RepeatedPtrField<v1::FileRef>& files);
+
 class InputFiles {
  public:
   // io runs what may block on the disk for long (hashing). `done` comes once, on `executor`: OK;

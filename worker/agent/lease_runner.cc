@@ -108,11 +108,13 @@ void LeaseRunner::OnEvent(const absl::StatusOr<AttemptEvent>& event) {
   if (event.ok() && event->attempt == lease_.attempt()) {
     return std::visit([this](const auto& frame) { Relay(frame); }, event->event);
   }
-  SetFinal(FailedReport(
-      v1::TRAINER_CRASHED,
-      event.ok() ? absl::StrCat("the trainer spoke of attempt ", event->attempt)
-                 : absl::StrCat("the trainer sent a broken frame: ", event.status().message()),
-      step_));
+  FailBroken(event.ok()
+                 ? absl::StrCat("the trainer spoke of attempt ", event->attempt)
+                 : absl::StrCat("the trainer sent a broken frame: ", event.status().message()));
+}
+
+void LeaseRunner::FailBroken(const std::string& what) {
+  SetFinal(FailedReport(v1::TRAINER_CRASHED, what, step_));
   KillAfter(absl::ZeroDuration());
 }
 
@@ -237,6 +239,10 @@ void LeaseRunner::KillAfter(absl::Duration grace) {
   lane_.After(grace, kill);
 }
 
+void LeaseRunner::Relay(const PredictionFrame&) {
+  FailBroken("the trainer sent a prediction, which nobody asked it for");
+}
+
 void LeaseRunner::OnExit(const ExitStatus& exit) {
   LogInfo("trainer ended", {{"job", lease_.job()},
                             {"attempt", Str(lease_.attempt())},
@@ -314,6 +320,12 @@ void LeaseRunner::Finish(Ending ending) {
     (void)parts_.files.RemoveTree(folder_.root());
   }
   lane_.Defer(callbacks_.on_done);  // a copy: it destroys us
+}
+
+int64_t LeaseRunner::memory_to_come() const {
+  if (trainer_ == Trainer::kDead) return 0;
+  const int64_t has = trainer_handle_ ? trainer_handle_->ResidentBytes() : 0;
+  return std::max<int64_t>(0, lease_.estimated_memory_bytes() - has);
 }
 
 v1::HeldAttempt LeaseRunner::held() const {

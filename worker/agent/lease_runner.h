@@ -79,6 +79,8 @@ class LeaseRunner {
   void WakeSender() { sender_.WakeNow(); }
 
   v1::HeldAttempt held() const;
+  // What its trainer may still grow by, as far as is known.
+  int64_t memory_to_come() const;
   bool trainer_dead() const { return trainer_ == Trainer::kDead; }
   bool waiting_for_disk() const { return inputs_ && inputs_->waiting_for_disk(); }
 
@@ -99,6 +101,8 @@ class LeaseRunner {
   void Relay(const SucceededFrame& frame);
   void Relay(const FailedFrame& frame);
   void Relay(const StoppedFrame& frame);
+  void Relay(const PredictionFrame& frame);
+  void FailBroken(const std::string& what);
   void OnExit(const ExitStatus& exit);
   void OnOutputUploaded(const absl::Status& status);
   void KillAfter(absl::Duration grace);

@@ -19,17 +19,6 @@ absl::Status Require(bool condition, const char* what) {
   return absl::InvalidArgumentError(absl::StrCat("the lease has no ", what));
 }
 
-absl::Status AddFiles(const google::protobuf::RepeatedPtrField<v1::FileRef>& files,
-                      const std::string& folder, std::vector<InputFile>& inputs) {
-  for (const v1::FileRef& file : files) {
-    if (!StaysInFolder(file.path())) {
-      return absl::InvalidArgumentError("a file of the lease has a path that leaves its folder");
-    }
-    inputs.push_back({file, absl::StrCat(folder, "/", file.path())});
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::string> FormatName(v1::Dataset::Format format) {
   switch (format) {
     case v1::Dataset::CSV:
@@ -89,19 +78,6 @@ absl::StatusOr<std::string> PrecisionName(v1::Precision precision) {
       return absl::InvalidArgumentError(
           absl::StrCat("this worker does not know precision ", static_cast<int>(precision)));
   }
-}
-
-// Of a folder, whatever it is called: its files' names and digests, sorted. Lengths stand before
-// the texts, so that no two folders give the same bytes.
-std::string DigestOf(const google::protobuf::RepeatedPtrField<v1::FileRef>& files) {
-  std::vector<std::pair<std::string, std::string>> sorted;
-  for (const v1::FileRef& file : files) sorted.push_back({file.path(), file.sha256()});
-  std::sort(sorted.begin(), sorted.end());
-  Sha256 hash;
-  for (const auto& [path, sha256] : sorted) {
-    hash.Update(absl::StrCat(path.size(), ":", path, sha256.size(), ":", sha256));
-  }
-  return hash.HexDigest();
 }
 
 // The folder is ours, the name is fixed: the user's file name is never used for a path.
@@ -311,7 +287,7 @@ absl::StatusOr<TrainerSpec> TrainerSpecOf(const v1::Lease& lease, const AttemptF
   spec.fence = lease.fence();
   spec.work_dir = folder.trainer();
   spec.base_model_dir = folder.base();
-  spec.base_model_sha256 = DigestOf(lease.base_model_files());
+  spec.base_model_sha256 = DigestOfFolder(lease.base_model_files());
   spec.cache_dir = host.feature_dir;
   spec.labels.assign(lease.labels().begin(), lease.labels().end());
   ATTUNE_RETURN_IF_ERROR(FillDatasets(lease, folder, spec));

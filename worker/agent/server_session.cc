@@ -64,6 +64,8 @@ void ServerSession::OnMessage(uint64_t generation, v1::SchedulerMessage message)
       return DeliverLeases();
     case v1::SchedulerMessage::kDirective:
       return callbacks_.on_directive(std::move(*message.mutable_directive()));
+    case v1::SchedulerMessage::kPredict:
+      return callbacks_.on_predict(std::move(*message.mutable_predict()));
     case v1::SchedulerMessage::MESSAGE_NOT_SET:
       return;  // of a newer server
   }
@@ -97,6 +99,13 @@ bool ServerSession::Silent() const { return unanswered_ticks_ * interval_ > ttl_
 
 void ServerSession::HeartbeatNow() {
   if (state_ == State::kOpen) SendHeartbeat();
+}
+
+void ServerSession::Answer(v1::PredictionAnswer answer) {
+  if (state_ != State::kOpen) return;
+  v1::WorkerMessage message;
+  *message.mutable_prediction() = std::move(answer);
+  stream_->Send(std::move(message));
 }
 
 void ServerSession::SendHeartbeat() {

@@ -42,6 +42,7 @@ class ServerSession {
     std::function<void(int64_t sequence)> on_acknowledged;
     std::function<void(v1::Lease)> on_lease;  // only while live
     std::function<void(v1::Directive)> on_directive;
+    std::function<void(v1::PredictOrder)> on_predict;
     std::function<void()> on_live;    // on each change to live
     std::function<void()> on_lapsed;  // the deadline passed
   };
@@ -49,7 +50,8 @@ class ServerSession {
                 ServerSessionOptions options = {});
 
   void Start();
-  void HeartbeatNow();  // something changed that the server should know
+  void HeartbeatNow();                       // something changed that the server should know
+  void Answer(v1::PredictionAnswer answer);  // of an order of this session; else it is lost
   bool live() const;
 
  private:

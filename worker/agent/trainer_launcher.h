@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the agent gets a trainer: a process (trainer_process.h), or what a test or the simulator
-// plays. It speaks base/trainer_protocol.h.
+// How the agent gets a trainer or predictor: a process (trainer_process.h), or what a test or the
+// simulator plays. It speaks base/trainer_protocol.h.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct TrainerOptions {
   int threads = 1;
   std::vector<int> cpus;  // the cores it may use; empty: all
   bool alone = true;      // no other trainer on these cores: its threads may spin while they wait
+  bool predicts = false;  // a predictor, which knows PredictCommand alone
 };
 
 // Called on any thread. Every event and log piece comes before on_exit, which is the proof of death
@@ -35,6 +37,8 @@ class TrainerHandle {
   virtual ~TrainerHandle() = default;
   virtual void Send(const TrainerCommand& command) = 0;  // lost when it has exited
   virtual void Kill(int signal) = 0;
+  // What it occupies now; 0 when it has exited.
+  virtual int64_t ResidentBytes() const = 0;
   // What EnsureDead of a later agent needs to know this very process again.
   virtual std::string Identity() const = 0;
 };

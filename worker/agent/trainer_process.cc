@@ -23,6 +23,7 @@ extern "C" {  // glibc 2.36's header forgets it
 #include "base/executor.h"
 #include "base/file_system.h"
 #include "base/framed_pipe.h"
+#include "worker/agent/memory_reading.h"
 
 namespace attune {
 namespace {
@@ -119,6 +120,7 @@ class TrainerProcess final : public TrainerHandle {
   // A trainer that has exited is told nothing; its exit is on the way.
   void Send(const TrainerCommand& command) override { (void)streams_->Write(command); }
   void Kill(int signal) override { (void)child_->Kill(signal); }
+  int64_t ResidentBytes() const override { return ResidentMemory(child_->pid()); }
   std::string Identity() const override { return identity_; }
 
  private:
@@ -205,7 +207,7 @@ absl::StatusOr<std::unique_ptr<TrainerHandle>> TrainerProcessLauncher::Start(
   }
   auto streams = std::make_shared<TrainerStreams>(frames.first, log->first, std::move(callbacks));
   SpawnOptions spawn;
-  spawn.argv = {trainer_path_, "--fd", absl::StrCat(kTrainerFd)};
+  spawn.argv = {trainer_path_, options.predicts ? "--predict" : "--fd", absl::StrCat(kTrainerFd)};
   spawn.environment = TrainerEnvironment(options, environ);
   spawn.working_dir = options.working_dir;
   spawn.descriptors = {{frames.second, kTrainerFd}, {log->second, STDERR_FILENO}};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trainers as processes: `attune-trainer --fd 3` over a socketpair, its stderr through a pipe,
-// cores and thread counts in its environment before exec. It dies with its agent, by
-// PR_SET_PDEATHSIG and by the end of the socketpair; what survives even that is found by EnsureDead
-// of the next agent.
+// Trainers as processes: `attune-trainer --fd 3` (or `--predict 3`) over a socketpair, its stderr
+// through a pipe, cores and thread counts in its environment before exec. It dies with its agent,
+// by PR_SET_PDEATHSIG and by the end of the socketpair; what survives even that is found by
+// EnsureDead of the next agent.
 #pragma once
 
 #include <memory>

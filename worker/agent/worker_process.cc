@@ -25,6 +25,7 @@
 #include "worker/agent/agent.h"
 #include "worker/agent/device_inventory.h"
 #include "worker/agent/grpc_transport.h"
+#include "worker/agent/memory_reading.h"
 #include "worker/agent/trainer_process.h"
 
 namespace attune {
@@ -75,6 +76,7 @@ AgentOptions MakeAgentOptions(const WorkerOptions& options, Offer offer, Rng& rn
   agent.slots = std::move(offer.slots);
   agent.runner.device = offer.inventory.device_type();
   agent.runner.feature_dir = AttemptFolder::Features(options.work_dir);
+  agent.predictor.available_memory = AvailableMemory;
   agent.inventory = std::move(offer.inventory);
   if (options.local) agent.detach_limit = absl::InfiniteDuration();
   // Tests run everything faster by one factor; TTL and heartbeat come from the server.

@@ -99,10 +99,10 @@ FailedFrame FailureOf(const absl::Status& status) {
   return frame;
 }
 
-void AttemptRunner::Run(const TrainerSpec& spec, RunControl& control, EventSink& events) {
+TrainerEvent EventOf(absl::FunctionRef<absl::StatusOr<TrainerEvent>()> work) {
   absl::StatusOr<TrainerEvent> end = absl::UnknownError("");
   try {
-    end = Work(spec, control, events);
+    end = work();
   } catch (const c10::Error& error) {
     end = FromTorch(error);
   } catch (const std::bad_alloc&) {
@@ -110,7 +110,11 @@ void AttemptRunner::Run(const TrainerSpec& spec, RunControl& control, EventSink&
   } catch (const std::exception& error) {
     end = absl::InternalError(error.what());
   }
-  events.Emit(end.ok() ? *std::move(end) : TrainerEvent(FailureOf(end.status())));
+  return end.ok() ? *std::move(end) : TrainerEvent(FailureOf(end.status()));
+}
+
+void AttemptRunner::Run(const TrainerSpec& spec, RunControl& control, EventSink& events) {
+  events.Emit(EventOf([&] { return Work(spec, control, events); }));
 }
 
 absl::StatusOr<TrainerEvent> AttemptRunner::Work(const TrainerSpec& spec, RunControl& control,

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/file_system.h"
@@ -33,6 +35,10 @@ class AttemptRunner {
   Executor& background_;
   const std::string trainer_program_;
 };
+
+// The event that `work` ends with: what it gives, or the frame for its failure, be that a status or
+// an exception of torch.
+TrainerEvent EventOf(absl::FunctionRef<absl::StatusOr<TrainerEvent>()> work);
 
 // The frame for a failure: its class by its code and reason (lifecycle rule R9).
 FailedFrame FailureOf(const absl::Status& status);

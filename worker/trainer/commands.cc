@@ -24,6 +24,7 @@
 #include "worker/trainer/device/threads.h"
 #include "worker/trainer/methods/adapter_folder.h"
 #include "worker/trainer/models/text_classifier.h"
+#include "worker/trainer/prediction_server.h"
 
 namespace attune {
 namespace {
@@ -140,6 +141,16 @@ void ServeAgent(int fd) {
   runner.Run(attempt.spec, *attempt.control, events);
   // The last word was said and nothing is left to do, but the reader would wait for commands.
   _exit(0);
+}
+
+void ServePredictions(int fd) {
+  // Training comes first: whoever waits for a few rows can wait a little longer.
+  constexpr int kNiceness = 10;
+  (void)!nice(kNiceness);
+  FramedPipe pipe(fd);
+  const absl::Status end = PredictionServer().Serve(pipe);
+  if (!absl::IsOutOfRange(end)) Complain(end);
+  _exit(absl::IsOutOfRange(end) ? 0 : 1);
 }
 
 int RunSpecFile(const std::string& path, char** argv) {

@@ -10,6 +10,9 @@ namespace attune {
 // the agent takes the death of this process as the proof that the slot is free.
 [[noreturn]] void ServeAgent(int fd);
 
+// Answers predictions for the agent at the other end of this descriptor until that closes it.
+[[noreturn]] void ServePredictions(int fd);
+
 // Runs one spec alone; events as JSON lines on stdout. 0: succeeded; 1: failed or stopped. SIGINT
 // and SIGTERM stop it as "drain".
 int RunSpecFile(const std::string& path, char** argv);

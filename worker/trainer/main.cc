@@ -26,6 +26,7 @@ bool DieWithParent() {
 int Usage() {
   std::fputs(
       "usage: attune-trainer --fd N            run one attempt for the agent at this socket\n"
+      "       attune-trainer --predict N       answer predictions for the agent at this socket\n"
       "       attune-trainer --spec FILE       run one job alone; events as JSON lines\n"
       "       attune-trainer --inventory       what this trainer can do, as JSON\n"
       "       attune-trainer --logits FOLDER [--adapter FOLDER]\n"
@@ -49,7 +50,9 @@ int main(int argc, char** argv) {
   if (mode == "--logits") return attune::PrintLogits(value, "");
   char* end = nullptr;
   const long fd = std::strtol(value.c_str(), &end, 10);
-  if (mode != "--fd" || value.empty() || *end != '\0' || fd < 3) return Usage();
+  if ((mode != "--fd" && mode != "--predict") || value.empty() || *end != '\0' || fd < 3)
+    return Usage();
   if (!DieWithParent()) return kExitUsage;
+  if (mode == "--predict") attune::ServePredictions(static_cast<int>(fd));
   attune::ServeAgent(static_cast<int>(fd));
 }

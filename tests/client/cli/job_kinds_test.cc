@@ -139,6 +139,64 @@ TEST_F(JobKindsTest, AFileToPredictNeedsNoLabels) {
   EXPECT_EQ(server_.datasets.last_created().columns().label_kind(), v1::LABEL_KIND_NONE);
 }
 
+TEST_F(JobKindsTest, TextsArePredictedAtOnceInTheirOrder) {
+  PutTuned();
+  v1::PredictResponse answer;
+  for (const auto& [label, score] : {std::pair("good", 0.75), std::pair("bad", 0.5)}) {
+    v1::Prediction& row = *answer.add_rows();
+    row.set_label(label);
+    (*row.mutable_scores())[label] = score;
+  }
+  server_.models.set_predictions(answer);
+  ASSERT_EQ(
+      Run({"predict", "tuned", "--text", "so fine", "--text", "-5 of 10", "--max-length", "16"}), 0)
+      << err();
+  EXPECT_EQ(out(),
+            "LABEL  SCORE  TEXT\n"
+            "good   0.750  so fine\n"
+            "bad    0.500  -5 of 10\n");
+  ASSERT_THAT(server_.models.predictions(), SizeIs(1));
+  const v1::PredictRequest request = server_.models.predictions().front();
+  EXPECT_EQ(request.name(), "models/tuned");
+  EXPECT_EQ(request.max_length(), 16);
+  ASSERT_EQ(request.rows_size(), 2);
+  EXPECT_EQ(request.rows(0).texts(0), "so fine");
+  EXPECT_THAT(server_.jobs.creates(), SizeIs(0));
+
+  ASSERT_EQ(Run({"-o", "jsonl", "predict", "tuned", "--text", "so fine"}), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("{\"label\":\"good\",\"scores\":{\"good\":0.75}}\n"));
+}
+
+TEST_F(JobKindsTest, SeveralLabelsAndNumbersArePredictedToo) {
+  PutTuned();
+  v1::PredictResponse answer;
+  v1::Prediction& several = *answer.add_rows();
+  several.add_labels("sport");
+  several.add_labels("news");
+  (*several.mutable_scores())["news"] = 0.75;
+  (*several.mutable_scores())["sport"] = 1;
+  answer.add_rows();
+  server_.models.set_predictions(answer);
+  ASSERT_EQ(Run({"predict", "tuned", "--text", "both", "--text", "none"}), 0) << err();
+  EXPECT_THAT(out(), AllOf(HasSubstr("sport, news  1.000, 0.750  both"),
+                           HasSubstr("-            -             none")));
+  answer.Clear();
+  answer.add_rows()->set_value(2.5);
+  server_.models.set_predictions(answer);
+  ASSERT_EQ(Run({"predict", "tuned", "--text", "a number"}), 0) << err();
+  EXPECT_THAT(out(), AllOf(HasSubstr("VALUE"), HasSubstr("2.5")));
+}
+
+TEST_F(JobKindsTest, APredictionIsOfAFileOrOfTexts) {
+  PutTuned();
+  EXPECT_EQ(Run({"predict", "tuned"}), 2);
+  EXPECT_THAT(err(), HasSubstr("--data or --text"));
+  EXPECT_EQ(Run({"predict", "tuned", "--data", "reviews", "--text", "fine"}), 2);
+  EXPECT_EQ(Run({"predict", folder_.Path(""), "--text", "fine"}), 2);
+  EXPECT_THAT(err(), HasSubstr("attune models import"));
+  EXPECT_EQ(Run({"predict", "models/none", "--text", "fine"}), 12);
+}
+
 TEST_F(JobKindsTest, PredictionsAreFetchedOnceTheJobIsDone) {
   PutTuned();
   const v1::FileRef file = Stored("predictions.jsonl", "{\"label\":\"pos\"}\n");

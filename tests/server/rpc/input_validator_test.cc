@@ -124,5 +124,31 @@ TEST(ValidateModel, RefusesAPathTwiceAndABadDigest) {
   EXPECT_THAT(violations, Contains(Field(&FieldViolation::field, "model.files[1].sha256")));
 }
 
+TEST(PredictionValidator, ListsWhatIsTooMuch) {
+  v1::PredictRequest request;
+  EXPECT_EQ(ValidatePrediction(request).at(0).field, "rows");
+  for (int i = 0; i < 32; ++i) request.add_rows()->add_texts("fine");
+  EXPECT_TRUE(ValidatePrediction(request).empty());
+  request.mutable_rows(1)->clear_texts();
+  request.mutable_rows(2)->add_texts(std::string((64 << 10) + 1, 'x'));
+  request.set_max_length(-1);
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : ValidatePrediction(request)) {
+    fields.push_back(violation.field);
+  }
+  EXPECT_EQ(fields, (std::vector<std::string>{"max_length", "rows[1].texts", "rows[2].texts[1]"}));
+  request.add_rows()->add_texts("one more");
+  EXPECT_EQ(ValidatePrediction(request).at(0).field, "rows");
+}
+
+TEST(PredictionValidator, BoundsAllTextTogether) {
+  v1::PredictRequest request;
+  for (int i = 0; i < 32; ++i) request.add_rows()->add_texts(std::string(64 << 10, 'x'));
+  EXPECT_TRUE(ValidatePrediction(request).empty());
+  request.mutable_rows(0)->add_texts("x");
+  ASSERT_EQ(ValidatePrediction(request).size(), 1u);
+  EXPECT_EQ(ValidatePrediction(request)[0].field, "rows");
+}
+
 }  // namespace
 }  // namespace attune

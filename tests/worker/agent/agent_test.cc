@@ -306,5 +306,58 @@ TEST_F(AgentTest, DrainingEndsAtItsLimitWhateverHappens) {
   EXPECT_TRUE(drained);
 }
 
+TEST_F(AgentTest, PredictsBesideAnAttemptAndAnswersOverTheSession) {
+  Lease(5);
+  v1::PredictOrder order;
+  order.set_call_id(3);
+  *order.add_model_files() = server_.AddBlob("config.json", "{}");
+  order.add_rows()->add_texts("so fine");
+  order.mutable_timeout()->set_seconds(60);
+  server_.Send(order);
+  loop_.RunUntilIdle();
+  ASSERT_EQ(launcher_.trainers.size(), 2u);
+  ScriptedTrainer& predictor = launcher_.last();
+  predictor.Say(predictor.asked().call, PredictionFrame{{R"({"label":"good"})"}});
+  loop_.RunUntilIdle();
+  ASSERT_EQ(server_.predictions.size(), 1u);
+  EXPECT_EQ(server_.predictions[0].call_id(), 3);
+  EXPECT_EQ(server_.predictions[0].rows(0).label(), "good");
+  EXPECT_EQ(agent_->held().size(), 1u);
+}
+
+TEST_F(AgentTest, WhatItsTrainersMayStillGrowByIsNotGivenToAPredictor) {
+  options_.predictor.runtime_bytes = 100 << 20;
+  options_.predictor.available_memory = [] { return int64_t{300} << 20; };
+  Restart();
+  v1::Lease lease = server_.MakeLease("jobs/reviews", 5);
+  lease.set_estimated_memory_bytes(int64_t{500} << 20);
+  server_.Send(lease);
+  loop_.RunUntilIdle();
+  v1::PredictOrder order;
+  *order.add_model_files() = server_.AddBlob("config.json", "{}");
+  order.mutable_timeout()->set_seconds(60);
+  server_.Send(order);
+  loop_.RunUntilIdle();
+  ASSERT_EQ(server_.predictions.size(), 1u);
+  EXPECT_EQ(server_.predictions[0].failure().reason(), v1::OUT_OF_MEMORY);
+  launcher_.last().resident_bytes = int64_t{400} << 20;
+  server_.Send(order);
+  loop_.RunUntilIdle();
+  EXPECT_EQ(server_.predictions.size(), 1u);
+  EXPECT_TRUE(launcher_.last().options.predicts);
+}
+
+TEST_F(AgentTest, DrainingEndsThePredictor) {
+  v1::PredictOrder order;
+  *order.add_model_files() = server_.AddBlob("config.json", "{}");
+  order.mutable_timeout()->set_seconds(60);
+  server_.Send(order);
+  loop_.RunUntilIdle();
+  ASSERT_EQ(launcher_.alive(), 1);
+  lane_->Post([this] { agent_->Drain([] {}); });
+  loop_.RunUntilIdle();
+  EXPECT_EQ(launcher_.alive(), 0);
+}
+
 }  // namespace
 }  // namespace attune

@@ -196,6 +196,14 @@ TEST_F(LeaseRunnerTest, ABrokenFrameEndsTheTrainer) {
   EXPECT_THAT(LastReport().failed().message(), ::testing::HasSubstr("step: is missing"));
 }
 
+TEST_F(LeaseRunnerTest, APredictionIsNoWordOfATrainer) {
+  RunToTrainer();
+  trainer_->Say(PredictionFrame{{"{}"}});
+  loop_.RunUntilIdle();
+  EXPECT_FALSE(trainer_->alive);
+  EXPECT_THAT(LastReport().failed().message(), ::testing::HasSubstr("sent a prediction"));
+}
+
 TEST_F(LeaseRunnerTest, ACancelIsEnforcedWithinItsGraceAndReportedAsAStop) {
   RunToTrainer();
   runner_->Stop(v1::STOP_CAUSE_CANCEL);

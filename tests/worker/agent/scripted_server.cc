@@ -47,6 +47,9 @@ void ScriptedServer::Receive(int session, const v1::WorkerMessage& message) {
     answer.mutable_welcome()->set_incarnation(incarnation);
     answer.mutable_welcome()->mutable_lease_ttl()->set_seconds(absl::ToInt64Seconds(lease_ttl));
     answer.mutable_welcome()->mutable_heartbeat_interval()->set_seconds(5);
+  } else if (message.has_prediction()) {
+    predictions.push_back(message.prediction());
+    return;
   } else {
     heartbeats.push_back(message.heartbeat());
     if (!renews) return;
@@ -70,6 +73,12 @@ void ScriptedServer::Send(const v1::Lease& lease) {
 void ScriptedServer::Send(const v1::Directive& directive) {
   v1::SchedulerMessage message;
   *message.mutable_directive() = directive;
+  Send(std::move(message));
+}
+
+void ScriptedServer::Send(const v1::PredictOrder& order) {
+  v1::SchedulerMessage message;
+  *message.mutable_predict() = order;
   Send(std::move(message));
 }
 

@@ -31,6 +31,7 @@ class ScriptedServer final : public Transport {
   void Send(v1::SchedulerMessage message);  // to the open session
   void Send(const v1::Lease& lease);
   void Send(const v1::Directive& directive);
+  void Send(const v1::PredictOrder& order);
   void CloseSession(absl::Status why);
   v1::FileRef AddBlob(const std::string& path, const std::string& bytes);
   // A lease of a small job, its inputs among the blobs.
@@ -42,6 +43,7 @@ class ScriptedServer final : public Transport {
   int dials = 0;
   std::vector<v1::Hello> hellos;
   std::vector<v1::Heartbeat> heartbeats;
+  std::vector<v1::PredictionAnswer> predictions;
   std::vector<v1::ReportAttemptRequest> report_calls;
   std::map<int64_t, std::vector<v1::AttemptReport>> reports;  // applied, by fence
   std::map<std::string, std::string> blobs;

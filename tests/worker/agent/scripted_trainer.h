@@ -21,8 +21,13 @@ struct ScriptedTrainer {
   std::vector<TrainerCommand> commands;
   bool alive = true;
   bool dies_when_killed = true;
+  int64_t resident_bytes = 0;
 
   const TrainerSpec& spec() const { return std::get<RunCommand>(commands.front()).spec; }
+  const PredictCommand& asked() const { return std::get<PredictCommand>(commands.back()); }
+  void Say(int64_t call, const TrainerEvent& event) {
+    callbacks.on_event(AttemptEvent{call, event});
+  }
   void Say(const TrainerEvent& event) { callbacks.on_event(AttemptEvent{spec().attempt, event}); }
   void Exit(ExitStatus status) {
     if (std::exchange(alive, false)) callbacks.on_exit(status);
@@ -74,6 +79,7 @@ class ScriptedLauncher final : public TrainerLauncher {
       if (signal != SIGKILL || !trainer_.dies_when_killed) return;
       machine_.Post([&trainer = trainer_] { trainer.Exit({.signal = SIGKILL}); });
     }
+    int64_t ResidentBytes() const override { return trainer_.resident_bytes; }
     std::string Identity() const override { return absl::StrCat("trainer ", number_); }
 
    private:

@@ -7,6 +7,10 @@
 
 namespace attune {
 
+std::string PredictionLine(const nlohmann::ordered_json& prediction) {
+  return prediction.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
+}
+
 std::unique_ptr<Objective> MakeObjective(const TrainerSpec& spec, const std::string& kind,
                                          const Labels& train) {
   if (kind == "multi") return std::make_unique<MultiLabel>(spec.labels);

@@ -45,6 +45,9 @@ class Objective {
   virtual nlohmann::ordered_json Prediction(const float* logits) const = 0;
 };
 
+// What is told of one row as a line of predictions.jsonl, without its end.
+std::string PredictionLine(const nlohmann::ordered_json& prediction);
+
 // `kind` is DatasetSpec::label_kind: "single", "multi" or "number". Class weights are counted over
 // `train`, which may be empty where nothing is trained.
 std::unique_ptr<Objective> MakeObjective(const TrainerSpec& spec, const std::string& kind,

@@ -252,7 +252,7 @@ EvaluationFrame TextClassification::Measure(Split split, const at::Tensor& outpu
 std::string TextClassification::Prediction(Split split, int64_t row, const float* outputs) const {
   nlohmann::ordered_json line = {{"line", DataOf(split)->text.line(row)}};
   line.update(objective_->Prediction(outputs));
-  return line.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::json::error_handler_t::replace);
+  return PredictionLine(line);
 }
 
 std::string TextClassification::Origin(int64_t example) const {

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/rpc/prediction_call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/errors.h"
+#include "base/resource_name.h"
+#include "server/rpc/input_validator.h"
+#include "server/rpc/waiting_call.h"
+#include "server/store/inputs_table.h"
+
+namespace attune {
+namespace {
+
+constexpr absl::Duration kMaxTimeout = absl::Seconds(60);
+
+absl::Duration TimeoutOf(const grpc::CallbackServerContext& context) {
+  const auto now = std::chrono::system_clock::now();
+  const auto deadline = std::min(context.deadline(), now + absl::ToChronoSeconds(kMaxTimeout));
+  return std::max(absl::FromChrono(deadline - now), absl::ZeroDuration());
+}
+
+absl::Status RequireClassifier(const v1::Model& model) {
+  if (model.state() == v1::Model::CHECKING) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "INPUT_NOT_READY",
+                     absl::StrCat(model.name(), " is being checked; ask again in a moment"));
+  }
+  if (model.state() == v1::Model::INVALID) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "INPUT_NOT_READY",
+                     absl::StrCat(model.name(), " is INVALID: ", model.error_message()));
+  }
+  if (model.labels().empty()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_MODEL",
+                     absl::StrCat(model.name(),
+                                  " has no classifier; fine-tune it, and name the model that "
+                                  "the job makes"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<PredictionTask> ReadPredictionTask(const Snapshot& snapshot,
+                                                  const v1::PredictRequest& request) {
+  if (auto violations = ValidatePrediction(request); !violations.empty()) {
+    return InvalidFields(std::move(violations));
+  }
+  ATTUNE_ASSIGN_OR_RETURN(const std::string id, ParseResourceName("models", request.name()));
+  ATTUNE_ASSIGN_OR_RETURN(v1::Model model, GetModel(snapshot, id));
+  ATTUNE_RETURN_IF_ERROR(RequireClassifier(model));
+  PredictionTask task;
+  task.model = model.name();
+  task.model_type = model.model_type();
+  *task.order.mutable_model_files() = std::move(*model.mutable_files());
+  *task.order.mutable_rows() = request.rows();
+  task.order.set_max_length(request.max_length());
+  return task;
+}
+
+grpc::ServerUnaryReactor* StartPrediction(SessionRegistry& sessions,
+                                          absl::StatusOr<PredictionTask> task,
+                                          const grpc::CallbackServerContext& context,
+                                          v1::PredictResponse& response) {
+  const WaitingCall call = WaitingCall::Start();
+  if (!task.ok()) {
+    call.ending->End(task.status());
+    return call.reactor;
+  }
+  task->timeout = TimeoutOf(context);
+  const int64_t id = sessions.Predict(
+      *std::move(task),
+      [ending = call.ending, &response](absl::StatusOr<v1::PredictResponse> result) {
+        ending->End(result.status(), [&] {
+          if (result.ok()) response = *std::move(result);
+        });
+      });
+  call.ending->WhenCancelled([&sessions, id] { sessions.ForgetPrediction(id); });
+  return call.reactor;
+}
+
+}  // namespace attune
