@@ -36,7 +36,8 @@ if(ATTUNE_SANITIZER STREQUAL "thread")
   # protobuf's map_field.h lays messages out otherwise where it sees the sanitizer, and Debian's
   # library does not.
   target_compile_options(attune_options INTERFACE -U__SANITIZE_THREAD__)
-  add_library(attune_tsan OBJECT ${CMAKE_SOURCE_DIR}/tests/sanitizers/absl_tsan.cc)
+  add_library(attune_tsan OBJECT ${CMAKE_SOURCE_DIR}/tests/sanitizers/absl_tsan.cc
+    ${CMAKE_SOURCE_DIR}/tests/sanitizers/tsan_options.cc)
   target_link_libraries(attune_tsan PRIVATE attune_options absl::synchronization)
 endif()
 

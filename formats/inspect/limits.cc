@@ -10,7 +10,7 @@
 namespace attune {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ATTUNE_SANITIZED)  // shadow memory takes terabytes of addresses
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
