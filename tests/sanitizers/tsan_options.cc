@@ -11,5 +11,7 @@ extern "C" const char* __tsan_default_options() { return "ignore_noninstrumented
 extern "C" const char* __tsan_default_suppressions() {
   return "race:grpc::internal::CallOpSet\n"
          "race:grpc::internal::InterceptorBatchMethodsImpl\n"
-         "race:grpc::internal::Call::\n";
+         "race:grpc::internal::Call::\n"
+         "race:grpc::internal::CallbackWithSuccessTag::Set\n"
+         "race:grpc::internal::CallbackWithStatusTag::Set\n";
 }

@@ -120,6 +120,10 @@ class SessionReactor final
     if (ok && !closed_ && !outgoing_.empty()) StartWrite(&outgoing_.front());
   }
   void OnDone(const grpc::Status& status) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      closed_ = true;  // whatever is sent from here on is dropped
+    }
     // A server that ends a session in good order still ends it.
     on_closed_(status.ok() ? absl::UnavailableError("the server closed the session")
                            : FromGrpcStatus(status));

@@ -66,29 +66,46 @@ class TestWorkers final : public v1::WorkerService::Service {
 // Blobs in memory, with cuts after so many messages of a call.
 class TestBlobs final : public v1::BlobService::Service {
  public:
-  std::mutex mutex;
-  std::map<std::string, std::string> blobs, partial;
-  std::vector<int64_t> read_offsets, write_offsets;
-  int cut_after = -1;
+  void Put(const std::string& sha256, const std::string& bytes) {
+    const std::lock_guard lock(mutex_);
+    blobs_[sha256] = bytes;
+  }
+  std::string Stored(const std::string& sha256) {
+    const std::lock_guard lock(mutex_);
+    return blobs_[sha256];
+  }
+  // Each transfer ends so after so many messages; -1: none does.
+  void CutAfter(int messages) {
+    const std::lock_guard lock(mutex_);
+    cut_after_ = messages;
+  }
+  std::vector<int64_t> read_offsets() {
+    const std::lock_guard lock(mutex_);
+    return read_offsets_;
+  }
+  std::vector<int64_t> write_offsets() {
+    const std::lock_guard lock(mutex_);
+    return write_offsets_;
+  }
 
   grpc::Status FindMissingBlobs(grpc::ServerContext*, const v1::FindMissingBlobsRequest* request,
                                 v1::FindMissingBlobsResponse* response) override {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(mutex_);
     for (const v1::BlobDigest& blob : request->blobs()) {
-      if (!blobs.contains(blob.sha256())) *response->add_missing() = blob;
+      if (!blobs_.contains(blob.sha256())) *response->add_missing() = blob;
     }
     return grpc::Status::OK;
   }
   grpc::Status GetUpload(grpc::ServerContext*, const v1::GetUploadRequest* request,
                          v1::GetUploadResponse* response) override {
-    const std::lock_guard lock(mutex);
-    response->set_complete(blobs.contains(request->blob().sha256()));
-    response->set_committed_bytes(static_cast<int64_t>(partial[request->blob().sha256()].size()));
+    const std::lock_guard lock(mutex_);
+    response->set_complete(blobs_.contains(request->blob().sha256()));
+    response->set_committed_bytes(static_cast<int64_t>(partial_[request->blob().sha256()].size()));
     return grpc::Status::OK;
   }
   grpc::Status WriteBlob(grpc::ServerContext*, grpc::ServerReader<v1::WriteBlobRequest>* reader,
                          v1::WriteBlobResponse*) override {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(mutex_);
     v1::WriteBlobRequest chunk;
     v1::BlobDigest blob;
     int messages = 0;
@@ -96,36 +113,42 @@ class TestBlobs final : public v1::BlobService::Service {
       EXPECT_LE(chunk.data().size(), size_t{1} << 20);
       if (messages++ == 0) {
         blob = chunk.blob();
-        write_offsets.push_back(chunk.offset());
-        EXPECT_EQ(chunk.offset(), static_cast<int64_t>(partial[blob.sha256()].size()));
+        write_offsets_.push_back(chunk.offset());
+        EXPECT_EQ(chunk.offset(), static_cast<int64_t>(partial_[blob.sha256()].size()));
       }
-      partial[blob.sha256()] += chunk.data();
-      if (messages == cut_after) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut");
+      partial_[blob.sha256()] += chunk.data();
+      if (messages == cut_after_) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut");
     }
-    std::string& bytes = partial[blob.sha256()];
+    std::string& bytes = partial_[blob.sha256()];
     if (Sha256::Hex(bytes) != blob.sha256()) {
       bytes.clear();
       return ToGrpcStatus(MakeError(absl::StatusCode::kDataLoss, "BLOB_MISMATCH", "other bytes"));
     }
-    blobs[blob.sha256()] = std::move(bytes);
+    blobs_[blob.sha256()] = std::move(bytes);
     return grpc::Status::OK;
   }
   grpc::Status ReadBlob(grpc::ServerContext*, const v1::ReadBlobRequest* request,
                         grpc::ServerWriter<v1::ReadBlobResponse>* writer) override {
-    const std::lock_guard lock(mutex);
-    const auto found = blobs.find(request->blob().sha256());
-    if (found == blobs.end()) return ToGrpcStatus(absl::NotFoundError("no such blob"));
-    read_offsets.push_back(request->offset());
+    const std::lock_guard lock(mutex_);
+    const auto found = blobs_.find(request->blob().sha256());
+    if (found == blobs_.end()) return ToGrpcStatus(absl::NotFoundError("no such blob"));
+    read_offsets_.push_back(request->offset());
     int messages = 0;
     for (size_t at = static_cast<size_t>(request->offset()); at < found->second.size();
          at += 1000) {
       v1::ReadBlobResponse chunk;
       chunk.set_data(found->second.substr(at, 1000));
       writer->Write(chunk);
-      if (++messages == cut_after) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut");
+      if (++messages == cut_after_) return grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut");
     }
     return grpc::Status::OK;
   }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> blobs_, partial_;
+  std::vector<int64_t> read_offsets_, write_offsets_;
+  int cut_after_ = -1;
 };
 
 class GrpcTransportTest : public ::testing::Test {
@@ -277,23 +300,23 @@ TEST_F(GrpcTransportTest, CallsBeforeTheFirstSessionAreUnavailableAndNotACrash) 
 TEST_F(GrpcTransportTest, FetchesABlobAndGoesOnWhereItWasCut) {
   Connect();
   const std::string bytes = Bytes(5500);
-  blobs_.blobs[Sha256::Hex(bytes)] = bytes;
-  blobs_.cut_after = 2;
+  blobs_.Put(Sha256::Hex(bytes), bytes);
+  blobs_.CutAfter(2);
   EXPECT_EQ(Fetch(Ref(bytes)).code(), absl::StatusCode::kUnavailable);
   EXPECT_FALSE(PosixFileSystem().Exists(dir_.Path("blob")));
-  blobs_.cut_after = -1;
+  blobs_.CutAfter(-1);
   EXPECT_TRUE(Fetch(Ref(bytes)).ok());
   EXPECT_EQ(*PosixFileSystem().ReadFile(dir_.Path("blob")), bytes);
-  EXPECT_THAT(blobs_.read_offsets, ::testing::ElementsAre(0, 2000));
+  EXPECT_THAT(blobs_.read_offsets(), ::testing::ElementsAre(0, 2000));
   EXPECT_FALSE(PosixFileSystem().Exists(dir_.Path("blob.part")));
 }
 
 TEST_F(GrpcTransportTest, KeepsNothingOfABlobWithAnotherHash) {
   Connect();
   const std::string bytes = Bytes(2500);
-  blobs_.blobs[Sha256::Hex(bytes)] = bytes.substr(0, 2499) + "!";
+  blobs_.Put(Sha256::Hex(bytes), bytes.substr(0, 2499) + "!");
   EXPECT_EQ(Fetch(Ref(bytes)).code(), absl::StatusCode::kDataLoss);
-  blobs_.blobs[Sha256::Hex(bytes)] = bytes + "more";
+  blobs_.Put(Sha256::Hex(bytes), bytes + "more");
   EXPECT_EQ(Fetch(Ref(bytes)).code(), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(PosixFileSystem().List(dir_.path())->empty());
 }
@@ -310,14 +333,14 @@ TEST_F(GrpcTransportTest, UploadsInChunksAndGoesOnWhereItWasCut) {
   Connect();
   const std::string bytes = Bytes((3 << 20) + 17);
   ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(dir_.Path("source"), bytes).ok());
-  blobs_.cut_after = 2;
+  blobs_.CutAfter(2);
   EXPECT_EQ(Upload(Ref(bytes)).code(), absl::StatusCode::kUnavailable);
-  blobs_.cut_after = -1;
+  blobs_.CutAfter(-1);
   EXPECT_TRUE(Upload(Ref(bytes)).ok());
-  EXPECT_EQ(blobs_.blobs[Sha256::Hex(bytes)], bytes);
-  EXPECT_THAT(blobs_.write_offsets, ::testing::ElementsAre(0, 2 << 20));
+  EXPECT_EQ(blobs_.Stored(Sha256::Hex(bytes)), bytes);
+  EXPECT_THAT(blobs_.write_offsets(), ::testing::ElementsAre(0, 2 << 20));
   EXPECT_TRUE(Upload(Ref(bytes)).ok());
-  EXPECT_EQ(blobs_.write_offsets.size(), 2u) << "what is there is not sent again";
+  EXPECT_EQ(blobs_.write_offsets().size(), 2u) << "what is there is not sent again";
 }
 
 TEST_F(GrpcTransportTest, AFileThatChangedIsDataLoss) {
@@ -328,7 +351,7 @@ TEST_F(GrpcTransportTest, AFileThatChangedIsDataLoss) {
 
 TEST_F(GrpcTransportTest, FindsWhatTheServerLacks) {
   Connect();
-  blobs_.blobs[Sha256::Hex("there")] = "there";
+  blobs_.Put(Sha256::Hex("there"), "there");
   std::promise<absl::StatusOr<std::vector<std::string>>> done;
   transport_->FindMissing({Ref("there"), Ref("lacking")},
                           [&](auto missing) { done.set_value(std::move(missing)); });
