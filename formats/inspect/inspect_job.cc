@@ -8,19 +8,12 @@
 #include "formats/inspect/inspections.h"
 #include "formats/inspect/set_inspection.h"
 #include "formats/weights/model_folder.h"
+#include "formats/weights/problem_type.h"
 
 namespace attune {
 namespace {
 
 constexpr char kHeadWeight[] = "head.out.weight";
-
-// What transformers takes a classifier's outputs for, when config.json does not say.
-std::string LabelKindOf(const EncoderConfig& config, int64_t outputs) {
-  if (config.problem_type == "regression") return "number";
-  if (config.problem_type == "multi_label_classification") return "multi";
-  if (config.problem_type.empty() && outputs == 1) return "number";
-  return "single";
-}
 
 class JobInspection {
  public:
@@ -116,7 +109,7 @@ class JobInspection {
     ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, folder_->Shape(kHeadWeight));
     outputs_ = shape[0];
     const EncoderConfig& config = folder_->config();
-    const std::string kind = LabelKindOf(config, outputs_);
+    const std::string kind = KindOfProblem(config.problem_type, outputs_);
     if (kind != "number") classes_ = config.labels;
     for (int64_t i = 0; kind != "number" && config.labels.empty() && i < outputs_; ++i) {
       classes_.push_back(absl::StrCat("LABEL_", i));

@@ -11,82 +11,81 @@
 namespace attune {
 namespace {
 
+constexpr char kFullLease[] = R"pb(
+  job: "jobs/reviews"
+  attempt: 3
+  fence: 17
+  threads: 4
+  spec {
+    fine_tune {
+      base_model: "models/minilm"
+      start_checkpoint {
+        job: "jobs/earlier"
+        step: 30
+        files { path: "weights.safetensors" sha256: "f" }
+        files { path: "manifest.json" sha256: "0" }
+      }
+      eval_fraction: 0.05
+      text_classification { max_length: 256 class_weighting: CLASS_WEIGHTING_BALANCED }
+      lora { rank: 4 alpha: 16 dropout: 0.25 target_modules: "all-linear" rslora: true }
+      hyperparameters {
+        epochs: 2.5
+        batch_size: 32
+        gradient_accumulation_steps: 2
+        learning_rate: 0.0001
+        warmup_ratio: 0.1
+        weight_decay: 0.01
+        adam_beta1: 0.8
+        adam_beta2: 0.98
+        adam_epsilon: 1e-6
+        max_grad_norm: 0.5
+        dropout: 0
+        seed: 42
+        max_steps: 70
+        schedule: SCHEDULE_COSINE
+        precision: PRECISION_AUTO
+        label_smoothing: 0.1
+        parameter_groups { prefix: "classifier" learning_rate: 0.01 }
+      }
+      evaluation {
+        every_steps: 20
+        best_metric: "macro_f1"
+        early_stopping_patience: 3
+        early_stopping_min_delta: 0.001
+      }
+      checkpoints {
+        interval { seconds: 90 nanos: 500000000 }
+        every_steps: 7
+      }
+    }
+  }
+  base_model_files { path: "config.json" sha256: "a" }
+  base_model_files { path: "1_Pooling/config.json" sha256: "b" }
+  train {
+    file { path: "../../evil.csv" sha256: "c" }
+    format: CSV
+    columns {
+      text: "review"
+      text: "title"
+      label: "stars"
+      label_kind: LABEL_KIND_MULTI
+      label_separator: ";"
+      label_names { key: "1" value: "bad" }
+    }
+  }
+  test {
+    file { path: "test.tsv" sha256: "d" }
+    format: TSV
+  }
+  labels: "1"
+  labels: "2"
+  resume_files { path: "manifest.json" sha256: "e" }
+  resume_step: 40
+)pb";
+
 v1::Lease FullLease() {
   v1::Lease lease;
-  const bool parsed = google::protobuf::TextFormat::ParseFromString(
-      R"pb(
-        job: "jobs/reviews"
-        attempt: 3
-        fence: 17
-        threads: 4
-        spec {
-          fine_tune {
-            base_model: "models/minilm"
-            start_checkpoint {
-              job: "jobs/earlier"
-              step: 30
-              files { path: "weights.safetensors" sha256: "f" }
-              files { path: "manifest.json" sha256: "0" }
-            }
-            eval_fraction: 0.05
-            text_classification { max_length: 256 class_weighting: CLASS_WEIGHTING_BALANCED }
-            lora { rank: 4 alpha: 16 dropout: 0.25 target_modules: "all-linear" rslora: true }
-            hyperparameters {
-              epochs: 2.5
-              batch_size: 32
-              gradient_accumulation_steps: 2
-              learning_rate: 0.0001
-              warmup_ratio: 0.1
-              weight_decay: 0.01
-              adam_beta1: 0.8
-              adam_beta2: 0.98
-              adam_epsilon: 1e-6
-              max_grad_norm: 0.5
-              dropout: 0
-              seed: 42
-              max_steps: 70
-              schedule: SCHEDULE_COSINE
-              precision: PRECISION_AUTO
-              label_smoothing: 0.1
-              parameter_groups { prefix: "classifier" learning_rate: 0.01 }
-            }
-            evaluation {
-              every_steps: 20
-              best_metric: "macro_f1"
-              early_stopping_patience: 3
-              early_stopping_min_delta: 0.001
-            }
-            checkpoints {
-              interval { seconds: 90 nanos: 500000000 }
-              every_steps: 7
-            }
-          }
-        }
-        base_model_files { path: "config.json" sha256: "a" }
-        base_model_files { path: "1_Pooling/config.json" sha256: "b" }
-        train {
-          file { path: "../../evil.csv" sha256: "c" }
-          format: CSV
-          columns {
-            text: "review"
-            text: "title"
-            label: "stars"
-            label_kind: LABEL_KIND_MULTI
-            label_separator: ";"
-            label_names { key: "1" value: "bad" }
-          }
-        }
-        test {
-          file { path: "test.tsv" sha256: "d" }
-          format: TSV
-        }
-        labels: "1"
-        labels: "2"
-        resume_files { path: "manifest.json" sha256: "e" }
-        resume_step: 40
-      )pb",
-      &lease);
-  EXPECT_TRUE(parsed);
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kFullLease, &lease));
   return lease;
 }
 
@@ -102,7 +101,32 @@ v1::Lease UseLease() {
   return lease;
 }
 
-TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
+TEST(TrainerSpecOf, CarriesEveryHyperparameter) {
+  const auto spec = TrainerSpecOf(FullLease(), kFolder, kHost);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  const HyperparameterSpec& h = spec->hyperparameters;
+  EXPECT_EQ(h.epochs, 2.5);
+  EXPECT_EQ(h.precision, "auto");
+  EXPECT_EQ(h.batch_size, 32);
+  EXPECT_EQ(h.gradient_accumulation_steps, 2);
+  EXPECT_EQ(h.learning_rate, 0.0001);
+  EXPECT_EQ(h.warmup_ratio, 0.1);
+  EXPECT_EQ(h.weight_decay, 0.01);
+  EXPECT_EQ(h.adam_beta1, 0.8);
+  EXPECT_EQ(h.adam_beta2, 0.98);
+  EXPECT_EQ(h.adam_epsilon, 1e-6);
+  EXPECT_EQ(h.max_grad_norm, 0.5);
+  EXPECT_EQ(h.dropout, 0);
+  EXPECT_EQ(h.seed, 42u);
+  EXPECT_EQ(h.max_length, 256);
+  EXPECT_EQ(h.schedule, "cosine");
+  EXPECT_EQ(h.label_smoothing, 0.1);
+  ASSERT_EQ(h.parameter_groups.size(), 1U);
+  EXPECT_EQ(h.parameter_groups[0].prefix, "classifier");
+  EXPECT_EQ(h.parameter_groups[0].learning_rate, 0.01);
+}
+
+TEST(TrainerSpecOf, CarriesEveryOtherFieldOfTheLease) {
   const auto spec = TrainerSpecOf(FullLease(), kFolder, kHost);
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_EQ(spec->job, "jobs/reviews");
@@ -140,26 +164,6 @@ TEST(TrainerSpecOf, CarriesEveryFieldOfTheLease) {
   EXPECT_EQ(spec->class_weighting, "balanced");
   EXPECT_EQ(spec->cache_dir, "/work/features");
   EXPECT_EQ(spec->base_model_sha256.size(), 64U);
-  const HyperparameterSpec& h = spec->hyperparameters;
-  EXPECT_EQ(h.epochs, 2.5);
-  EXPECT_EQ(h.precision, "auto");
-  EXPECT_EQ(h.batch_size, 32);
-  EXPECT_EQ(h.gradient_accumulation_steps, 2);
-  EXPECT_EQ(h.learning_rate, 0.0001);
-  EXPECT_EQ(h.warmup_ratio, 0.1);
-  EXPECT_EQ(h.weight_decay, 0.01);
-  EXPECT_EQ(h.adam_beta1, 0.8);
-  EXPECT_EQ(h.adam_beta2, 0.98);
-  EXPECT_EQ(h.adam_epsilon, 1e-6);
-  EXPECT_EQ(h.max_grad_norm, 0.5);
-  EXPECT_EQ(h.dropout, 0);
-  EXPECT_EQ(h.seed, 42u);
-  EXPECT_EQ(h.max_length, 256);
-  EXPECT_EQ(h.schedule, "cosine");
-  EXPECT_EQ(h.label_smoothing, 0.1);
-  ASSERT_EQ(h.parameter_groups.size(), 1U);
-  EXPECT_EQ(h.parameter_groups[0].prefix, "classifier");
-  EXPECT_EQ(h.parameter_groups[0].learning_rate, 0.01);
   EXPECT_EQ(spec->max_steps, 70);
   EXPECT_EQ(spec->eval_every_steps, 20);
   EXPECT_EQ(spec->best_metric, "macro_f1");

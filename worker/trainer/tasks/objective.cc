@@ -39,15 +39,4 @@ bool HigherIsBetter(const std::string& metric) {
   return metric != "loss" && metric != "rmse" && metric != "mae";
 }
 
-std::string KindOfProblem(const std::string& problem_type, int64_t outputs) {
-  if (problem_type == "multi_label_classification") return "multi";
-  if (problem_type == "regression" || (problem_type.empty() && outputs == 1)) return "number";
-  return "single";
-}
-
-std::string ProblemOfKind(const std::string& kind) {
-  if (kind == "multi") return "multi_label_classification";
-  return kind == "number" ? "regression" : "single_label_classification";
-}
-
 }  // namespace attune

@@ -59,9 +59,4 @@ std::vector<std::string> MetricsOf(const std::string& kind);
 // Whether a higher value of a metric is the better one.
 bool HigherIsBetter(const std::string& metric);
 
-// The kind of label whose models have this problem_type in config.json, and back. Where there is
-// none, transformers takes one output for regression.
-std::string KindOfProblem(const std::string& problem_type, int64_t outputs);
-std::string ProblemOfKind(const std::string& kind);
-
 }  // namespace attune

@@ -11,6 +11,7 @@
 #include "base/file_system.h"
 #include "formats/datasets/labelled_text.h"
 #include "formats/datasets/split.h"
+#include "formats/weights/problem_type.h"
 #include "worker/trainer/methods/adapter_folder.h"
 #include "worker/trainer/methods/tuning_method.h"
 #include "worker/trainer/models/weights_file.h"

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "formats/weights/model_folder.h"
+#include "formats/weights/problem_type.h"
 #include "worker/trainer/batching/packed_batch.h"
 #include "worker/trainer/batching/tokenized_text.h"
 

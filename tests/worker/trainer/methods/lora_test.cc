@@ -5,6 +5,7 @@
 
 #include "ATen/ATen.h"
 #include "gmock/gmock.h"
+#include "tests/worker/trainer/testing/slope.h"
 #include "tests/worker/trainer/testing/tiny_job.h"
 
 namespace attune {
@@ -119,19 +120,7 @@ TEST_F(Lora, BackwardEqualsTheSlopeOfForward) {
   const auto value = [&] {
     return (model_->Forward(batch, mode, nullptr) * dlogits).sum(at::kDouble).item<double>();
   };
-  for (Parameter* p : model_->trained_parameters()) {
-    const at::Tensor direction = at::randn_like(p->value);
-    const double slope = (p->grad * direction).sum(at::kDouble).item<double>();
-    const double step = 1e-2 / std::sqrt(static_cast<double>(p->value.numel()));
-    const at::Tensor before = p->value.clone();
-    p->value.add_(direction, step);
-    const double above = value();
-    p->value.copy_(before).sub_(direction, step);
-    const double below = value();
-    p->value.copy_(before);
-    EXPECT_NEAR((above - below) / (2 * step), slope, 0.02 * std::max(1.0, std::abs(slope)))
-        << p->parts[0].name;
-  }
+  ExpectSlopes(model_->trained_parameters(), value, 1e-2);
   for (const Parameter* p : model_->parameters()) {
     EXPECT_EQ(p->grad.defined(), p->trainable) << p->parts[0].name;
   }

@@ -8,6 +8,7 @@
 
 #include "ATen/ATen.h"
 #include "gmock/gmock.h"
+#include "tests/worker/trainer/testing/slope.h"
 #include "tests/worker/trainer/testing/tiny_job.h"
 #include "worker/trainer/models/weights_file.h"
 
@@ -138,19 +139,7 @@ TEST_F(BertOf, BackwardEqualsTheSlopeOfForward) {
   const auto value = [&] {
     return (model_->Forward(batch, mode, nullptr) * dlogits).sum(at::kDouble).item<double>();
   };
-  for (Parameter* p : model_->parameters()) {
-    const at::Tensor direction = at::randn_like(p->value);
-    const double slope = (p->grad * direction).sum(at::kDouble).item<double>();
-    const double step = 1e-3 / std::sqrt(static_cast<double>(p->value.numel()));
-    const at::Tensor before = p->value.clone();
-    p->value.add_(direction, 10 * step);
-    const double above = value();
-    p->value.copy_(before).sub_(direction, 10 * step);
-    const double below = value();
-    p->value.copy_(before);
-    EXPECT_NEAR((above - below) / (20 * step), slope, 0.02 * std::max(1.0, std::abs(slope)))
-        << p->parts[0].name;
-  }
+  ExpectSlopes(model_->parameters(), value, 1e-2);
 }
 
 }  // namespace

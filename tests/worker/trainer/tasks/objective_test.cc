@@ -82,10 +82,6 @@ TEST_P(AnObjective, MeasuresTheMetricsItNames) {
             names.size());
 }
 
-TEST_P(AnObjective, KnowsItsNameInConfigJson) {
-  EXPECT_EQ(KindOfProblem(ProblemOfKind(GetParam()), 3), GetParam());
-}
-
 INSTANTIATE_TEST_SUITE_P(Kinds, AnObjective, ::testing::Values("single", "multi", "number"));
 
 TEST(SingleLabel, WeighsClassesByTheirRows) {
