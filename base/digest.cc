@@ -43,20 +43,25 @@ std::string Sha256::Hex(std::string_view data) {
   return sha256.HexDigest();
 }
 
-absl::StatusOr<FileDigest> DigestFile(FileSystem& files, const std::string& path) {
-  ATTUNE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Open(path, FileSystem::Mode::kRead));
+absl::StatusOr<FileDigest> DigestFile(File& file) {
   constexpr size_t kChunkBytes = 256 << 10;
   std::vector<char> chunk(kChunkBytes);
   Sha256 sha256;
   FileDigest result;
   while (true) {
-    ATTUNE_ASSIGN_OR_RETURN(size_t got, file->ReadAt(result.size_bytes, chunk.data(), kChunkBytes));
+    ATTUNE_ASSIGN_OR_RETURN(size_t got, file.ReadAt(result.size_bytes, chunk.data(), kChunkBytes));
     if (got == 0) break;
     sha256.Update({chunk.data(), got});
     result.size_bytes += static_cast<int64_t>(got);
   }
   result.sha256 = sha256.HexDigest();
   return result;
+}
+
+absl::StatusOr<FileDigest> DigestFile(FileSystem& files, const std::string& path) {
+  ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                          files.Open(path, FileSystem::Mode::kRead));
+  return DigestFile(*file);
 }
 
 bool IsSha256Hex(std::string_view text) {

@@ -30,6 +30,7 @@ struct FileDigest {
   std::string sha256;
   int64_t size_bytes = 0;
 };
+absl::StatusOr<FileDigest> DigestFile(File& file);
 absl::StatusOr<FileDigest> DigestFile(FileSystem& files, const std::string& path);
 
 bool IsSha256Hex(std::string_view text);

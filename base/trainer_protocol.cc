@@ -69,6 +69,16 @@ void Fields(V& v, typename V::template Ref<ParameterGroupSpec> s) {
 }
 
 template <typename V>
+void Fields(V& v, typename V::template Ref<ImageSpec> s) {
+  v.Key("size", s.size);
+  v.Key("horizontal_flip", s.horizontal_flip);
+  v.Key("min_crop_area", s.min_crop_area);
+  v.Key("brightness", s.brightness);
+  v.Key("contrast", s.contrast);
+  v.Key("batch_norms", s.batch_norms);
+}
+
+template <typename V>
 void Fields(V& v, typename V::template Ref<LoraSpec> s) {
   v.Key("rank", s.rank);
   v.Key("alpha", s.alpha);
@@ -112,6 +122,8 @@ void Fields(V& v, typename V::template Ref<TrainerSpec> s) {
   v.Key("cache_dir", s.cache_dir);
   v.Key("base_model_sha256", s.base_model_sha256);
   v.Key("task", s.task);
+  v.Key("pooling", s.pooling);
+  v.Key("image", s.image);
   v.Required("labels", s.labels);
   v.Key("train", s.train);
   v.Key("eval", s.eval);

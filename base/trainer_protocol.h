@@ -26,6 +26,10 @@ namespace attune {
 // The file of a checkpoint folder that names and hashes the others.
 inline constexpr char kCheckpointManifest[] = "manifest.json";
 
+// The model_type of the image networks of formats/weights/image_model_folder.h; those of texts are
+// transformers' own.
+inline constexpr char kEfficientNetLite[] = "efficientnet_lite";
+
 // One file of a model or checkpoint, relative to its folder.
 struct FileEntry {
   std::string path;  // "model.safetensors"; no "..", not absolute
@@ -33,11 +37,11 @@ struct FileEntry {
   std::string sha256;  // 64 lower-case hex digits
 };
 
-// One labelled text file.
+// One labelled file.
 struct DatasetSpec {
   std::string path;
-  std::string format;                     // "csv", "tsv" or "jsonl"
-  std::vector<std::string> text_columns;  // one; two make a pair
+  std::string format;                     // "csv", "tsv", "jsonl"; "images": a tar of them
+  std::vector<std::string> text_columns;  // one; two make a pair; none of images
   std::string label_column;
   std::string label_kind = "single";  // "single", "multi", "number" or "none" (no label is read)
   std::string label_separator = "|";  // "multi" in csv and tsv
@@ -48,6 +52,15 @@ struct DatasetSpec {
 struct ParameterGroupSpec {
   std::string prefix;  // of parameter names; the longest that fits wins
   double learning_rate = 0;
+};
+
+// How images are read and trained on; nothing in it concerns texts.
+struct ImageSpec {
+  int64_t size = 0;  // pixels of a side; 0: the base's own
+  bool horizontal_flip = false;
+  double min_crop_area = 0;  // 0: no random crop
+  double brightness = 0, contrast = 0;
+  std::string batch_norms = "fixed_statistics";  // or "trained", "frozen"
 };
 
 struct LoraSpec {
@@ -88,9 +101,13 @@ struct TrainerSpec {
   std::string compare_model_dir;   // "evaluate": measured too, as TEST_BASE; empty: not
   std::string
       cache_dir;  // features of frozen layers, shared by attempts and jobs; empty: none kept
-  std::string base_model_sha256;             // names what is cached of the base
-  std::string task = "text_classification";  // label_kind of the data says of which kind
-  std::vector<std::string> labels;           // index = class id
+  std::string base_model_sha256;  // names what is cached of the base
+  // "text_classification", "image_classification"; label_kind of the data says of which kind.
+  std::string task = "text_classification";
+  // "text_classification": "first_token", "mean", or "": as Pooling has it (job_spec.proto).
+  std::string pooling;
+  ImageSpec image;                  // "image_classification"
+  std::vector<std::string> labels;  // index = class id
   DatasetSpec train;
   std::optional<DatasetSpec> eval;  // or a part of train:
   double eval_fraction = 0;         // chosen by a hash of the example, when eval is absent
@@ -136,7 +153,8 @@ struct PredictCommand {
   int64_t call = 0;
   std::string model_dir;   // HF folder with a classifier; the same in all commands of a process
   int64_t max_length = 0;  // tokens a row keeps; 0: the model's maximum
-  std::vector<std::vector<std::string>> rows;  // of one text, or two for a pair
+  // Of one text, or two for a pair; of an image one string, its file in base64.
+  std::vector<std::vector<std::string>> rows;
 };
 using TrainerCommand = std::variant<RunCommand, StopCommand, CheckpointCommand, PredictCommand>;
 

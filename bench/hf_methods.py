@@ -2,7 +2,10 @@
 """The peer of bench/methods.sh: PEFT's LoRA and a frozen encoder in transformers' Trainer, fp32,
 dynamic padding. One JSON line on stdout.
 
-    hf_methods.py METHOD EPOCHS RATE TRAIN_CSV TEST_CSV      METHOD: lora, lora-all-linear or head
+    hf_methods.py METHOD EPOCHS RATE TRAIN_CSV TEST_CSV
+
+METHOD: lora or lora-all-linear; head, BertForSequenceClassification on the first token; head-mean,
+a linear layer on the mean of all tokens of the plain BertModel.
 """
 import json
 import sys
@@ -19,6 +22,23 @@ import sentiment_data as data
 TARGETS = {"lora": ["query", "value"], "lora-all-linear": "all-linear"}
 
 
+class OnMean(torch.nn.Module):
+    """The encoder of a classifier, frozen, and a new linear layer on the mean of its tokens."""
+
+    def __init__(self, classifier):
+        super().__init__()
+        self.encoder = classifier.base_model.requires_grad_(False)
+        self.encoder.pooler = None  # not on the way to the head
+        self.dropout, self.classifier = classifier.dropout, classifier.classifier
+
+    def forward(self, input_ids, attention_mask, labels=None):
+        tokens = self.encoder(input_ids, attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1)
+        logits = self.classifier(self.dropout((tokens * mask).sum(1) / mask.sum(1)))
+        loss = None if labels is None else torch.nn.functional.cross_entropy(logits, labels)
+        return transformers.modeling_outputs.SequenceClassifierOutput(loss=loss, logits=logits)
+
+
 def prepare(method):
     def lora(model):
         return peft.get_peft_model(model, peft.LoraConfig(
@@ -27,7 +47,8 @@ def prepare(method):
     def head(model):
         model.base_model.requires_grad_(False)
         return model
-    return head if method == "head" else lora
+
+    return {"head": head, "head-mean": OnMean}.get(method, lora)
 
 
 def main():

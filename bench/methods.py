@@ -12,7 +12,8 @@ METHODS = {
     "lora": (3, 5e-4, {"method": "lora", "lora": {"rank": 8, "alpha": 8}}),
     "lora-all-linear": (3, 5e-4, {"method": "lora", "lora": {
         "rank": 8, "alpha": 8, "target_modules": ["all-linear"]}}),
-    "head": (10, 1e-3, {"method": "head"}),
+    "head": (10, 1e-3, {"method": "head", "pooling": "first_token"}),
+    "head-mean": (10, 1e-3, {"method": "head", "pooling": "mean"}),
 }
 DATA = {"reviews": os.path.dirname(data.TRAIN),
         "xray-reports": os.path.join(data.CACHE, "data", "xray-reports")}
@@ -45,7 +46,7 @@ def compare(name, method, cache):
           f"{seconds:6.1f} s   HF {peer['accuracy']:.4f} {peer_seconds:6.1f} s   difference "
           f"{100 * (ours - peer['accuracy']):+.2f} points, time ratio {seconds / peer_seconds:.3f}",
           flush=True)
-    if method == "head":
+    if method.startswith("head"):
         again, warm = run_ours(lambda folder: spec(method, train, test, cache))
         same = measured(again, "TEST") == ours
         print(f"{'':30s} attune again, with a full cache: {warm:.1f} s, ratio "

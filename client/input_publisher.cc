@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,7 @@
 #include "base/errors.h"
 #include "base/resource_name.h"
 #include "client/client_errors.h"
+#include "client/image_files.h"
 #include "client/model_files.h"
 
 namespace attune {
@@ -62,9 +64,9 @@ absl::Status Taken(const std::string& name) {
                    absl::StrCat(name, " exists and has another content; choose another --id"));
 }
 
-// The folder's name without trailing slashes: "models/minilm/" is "minilm".
+// The folder's own name: of "models/minilm/" it is "minilm", of "." that of the working folder.
 std::string FolderName(const std::string& folder) {
-  const auto path = std::filesystem::path(folder).lexically_normal();
+  const auto path = std::filesystem::absolute(folder).lexically_normal();
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
@@ -86,19 +88,24 @@ static_assert(v1::Dataset::CHECKING == 1 && v1::Model::CHECKING == 1);
 }  // namespace
 
 InputPublisher::InputPublisher(Connection& connection, FileSystem& files, TransferObserver observer)
-    : connection_(connection), files_(files), uploader_(connection, files, std::move(observer)) {}
+    : connection_(connection), files_(files), uploader_(connection, std::move(observer)) {}
 
 absl::StatusOr<Published<v1::Dataset>> InputPublisher::PublishDataset(const DatasetFile& file) {
+  Published<v1::Dataset> published;
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(file.path, error);
   const std::string filename = std::filesystem::path(file.path).filename().string();
-  ATTUNE_ASSIGN_OR_RETURN(const LocalFile local, DescribeFile(files_, file.path, filename));
+  ATTUNE_ASSIGN_OR_RETURN(const LocalFile local, folder
+                                                     ? DescribeImages(file, published.notes)
+                                                     : DescribeFile(files_, file.path, filename));
   v1::CreateDatasetRequest request;
   v1::Dataset& dataset = *request.mutable_dataset();
   *dataset.mutable_file() = local.ref;
   dataset.set_format(file.format);
   *dataset.mutable_columns() = file.columns;
-  request.set_dataset_id(file.id.empty() ? ContentId(file.path, DatasetContent(dataset)) : file.id);
+  request.set_dataset_id(file.id.empty() ? ContentId(local.ref.path(), DatasetContent(dataset))
+                                         : file.id);
 
-  Published<v1::Dataset> published;
   v1::GetDatasetRequest get;
   get.set_name(ResourceName("datasets", request.dataset_id()));
   const auto existing = connection_.Call(&v1::DatasetService::Stub::GetDataset, get);
@@ -132,6 +139,20 @@ absl::StatusOr<Published<v1::Model>> InputPublisher::PublishModel(const std::str
   ATTUNE_ASSIGN_OR_RETURN(published.resource,
                           connection_.Call(&v1::ModelService::Stub::CreateModel, request));
   return published;
+}
+
+absl::StatusOr<LocalFile> InputPublisher::DescribeImages(const DatasetFile& file,
+                                                         std::vector<std::string>& notes) {
+  if (file.format != v1::Dataset::FORMAT_UNSPECIFIED && file.format != v1::Dataset::IMAGES) {
+    return ClientError(ClientReason::kUsage,
+                       absl::StrCat(file.path, " is a folder, which can hold images only"),
+                       "leave --format out, or name the file in it");
+  }
+  ATTUNE_ASSIGN_OR_RETURN(ImageFiles found, FindImageFiles(file.path));
+  notes = std::move(found.notes);
+  // By its extension the server knows the format.
+  return DescribeArchive(files_, file.path, std::move(found.members),
+                         FolderName(file.path) + ".tar");
 }
 
 absl::StatusOr<std::vector<LocalFile>> InputPublisher::DescribeModel(

@@ -18,8 +18,8 @@
 namespace attune {
 
 struct DatasetFile {
-  std::string path;
-  std::string id;  // empty: from name and content
+  std::string path;  // a folder: of images, which goes up as one tar (image_files.h)
+  std::string id;    // empty: from name and content
   v1::Dataset::Format format = v1::Dataset::FORMAT_UNSPECIFIED;
   v1::TextColumns columns;  // empty: the server's defaults
 };
@@ -36,7 +36,7 @@ class InputPublisher {
   // Borrows connection and files.
   InputPublisher(Connection& connection, FileSystem& files, TransferObserver observer = nullptr);
 
-  // ALREADY_EXISTS: the id has another content.
+  // ALREADY_EXISTS: the id has another content. kUsage: a folder in another format than images.
   absl::StatusOr<Published<v1::Dataset>> PublishDataset(const DatasetFile& file);
   absl::StatusOr<Published<v1::Model>> PublishModel(const std::string& folder, std::string id);
 
@@ -45,6 +45,8 @@ class InputPublisher {
   absl::StatusOr<v1::Model> AwaitModel(const std::string& name);
 
  private:
+  absl::StatusOr<LocalFile> DescribeImages(const DatasetFile& file,
+                                           std::vector<std::string>& notes);
   absl::StatusOr<std::vector<LocalFile>> DescribeModel(const std::string& folder,
                                                        const std::vector<std::string>& paths);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <fstream>
+#include <set>
 #include <string_view>
 #include <system_error>
 
@@ -12,6 +14,8 @@
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
 #include "client/client_errors.h"
+#include "client/folder_links.h"
+#include "nlohmann/json.hpp"
 
 namespace attune {
 namespace {
@@ -44,7 +48,7 @@ constexpr std::array<std::string_view, 22> kWanted = {
 };
 constexpr std::array<std::string_view, 9> kOtherWeights = {
     ".bin", ".pt", ".pth", ".ckpt", ".h5", ".onnx", ".msgpack", ".ot", ".gguf"};
-constexpr char kPooling[] = "1_Pooling/config.json";
+constexpr char kModules[] = "modules.json";
 
 bool IsWeights(const std::string& name) { return absl::EndsWith(name, ".safetensors"); }
 
@@ -61,28 +65,58 @@ absl::Status Refused(std::string what, std::string_view remedy) {
   return ClientError(ClientReason::kLocalInput, what, remedy);
 }
 
-// Regular, and inside the folder after following links.
-absl::Status CheckInside(const fs::path& folder, const std::string& name) {
-  std::error_code error;
-  const fs::path real = fs::canonical(folder / name, error);
-  if (error) return LocalFileError(absl::NotFoundError(error.message()), (folder / name).string());
-  const fs::path relative = real.lexically_relative(folder);
-  if (relative.empty() || *relative.begin() == "..") {
-    return Refused(
-        absl::StrCat((folder / name).string(), " is a link that leads out of the folder"),
-        absl::StrCat("copy the files themselves: cp -rL ", folder.string(), " COPY"));
+// The folders that modules.json of a sentence-transformers model names. What makes no sense in it
+// is left for the server to refuse.
+struct Modules {
+  std::string transformer;       // "": modules.json's own
+  std::set<std::string> others;  // what comes behind the transformer
+};
+
+Modules ReadModules(const fs::path& folder) {
+  std::ifstream file(folder / kModules);
+  const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  Modules modules;
+  if (!json.is_array()) return modules;
+  for (const auto& module : json) {
+    if (!module.is_object() || !module.value("path", nlohmann::json()).is_string()) continue;
+    const std::string path = module["path"].get<std::string>();
+    if (path.empty() || path == "." || path == ".." || absl::StrContains(path, '/')) continue;
+    const auto type = module.value("type", nlohmann::json());
+    if (type.is_string() && absl::EndsWith(type.get<std::string>(), "Transformer")) {
+      modules.transformer = path;
+    } else {
+      modules.others.insert(path);
+    }
   }
-  if (!fs::is_regular_file(real, error)) {
-    return Refused(absl::StrCat((folder / name).string(), " is not a regular file"), "remove it");
-  }
-  return absl::OkStatus();
+  return modules;
 }
 
-absl::Status CheckComplete(const fs::path& folder, const ModelFiles& found,
-                           const std::vector<std::string>& other_weights) {
+bool IsOfModule(const std::string& name) { return name == "config.json" || IsWeights(name); }
+
+// Names of what is in the folder `sub` and `wanted`, with the folder before them. One that is not
+// there holds nothing.
+absl::Status AddFiles(const fs::path& folder, const std::string& sub,
+                      bool (*wanted)(const std::string&), ModelFiles& found,
+                      std::vector<std::string>& other_weights) {
+  std::error_code error;
+  const fs::path in = folder / sub;
+  if (!sub.empty() && !fs::exists(in, error)) return absl::OkStatus();
+  for (fs::directory_iterator entry(in, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const std::string path = sub.empty() ? name : absl::StrCat(sub, "/", name);
+    if (IsOtherWeights(name)) other_weights.push_back(path);
+    if (wanted(name)) found.paths.push_back(path);
+  }
+  return error ? LocalFileError(absl::NotFoundError(error.message()), in.string())
+               : absl::OkStatus();
+}
+
+absl::Status CheckComplete(const fs::path& folder, const std::string& config,
+                           const ModelFiles& found, const std::vector<std::string>& other_weights) {
   const auto& paths = found.paths;
-  if (std::find(paths.begin(), paths.end(), "config.json") == paths.end()) {
-    return Refused(absl::StrCat(folder.string(), " has no config.json, so it is no model folder"),
+  if (std::find(paths.begin(), paths.end(), config) == paths.end()) {
+    return Refused(absl::StrCat(folder.string(), " has no ", config, ", so it is no model folder"),
                    "name the folder that holds config.json and model.safetensors");
   }
   if (std::any_of(paths.begin(), paths.end(), IsWeights)) return absl::OkStatus();
@@ -110,20 +144,21 @@ absl::StatusOr<ModelFiles> FindModelFiles(const std::string& path) {
   }
   ModelFiles found;
   std::vector<std::string> other_weights;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (IsOtherWeights(name)) other_weights.push_back(name);
-    if (IsWanted(name)) found.paths.push_back(name);
+  const Modules modules = ReadModules(folder);
+  ATTUNE_RETURN_IF_ERROR(AddFiles(folder, "", IsWanted, found, other_weights));
+  if (!modules.transformer.empty()) {
+    ATTUNE_RETURN_IF_ERROR(AddFiles(folder, modules.transformer, IsWanted, found, other_weights));
   }
-  if (error) return LocalFileError(absl::NotFoundError(error.message()), path);
-  if (fs::exists(folder / kPooling, error)) found.paths.push_back(kPooling);
+  for (const std::string& module : modules.others) {
+    ATTUNE_RETURN_IF_ERROR(AddFiles(folder, module, IsOfModule, found, other_weights));
+  }
   std::sort(found.paths.begin(), found.paths.end());
   std::sort(other_weights.begin(), other_weights.end());
   for (const std::string& name : found.paths) {
     ATTUNE_RETURN_IF_ERROR(CheckInside(folder, name));
   }
-  ATTUNE_RETURN_IF_ERROR(CheckComplete(folder, found, other_weights));
+  ATTUNE_RETURN_IF_ERROR(CheckComplete(
+      folder, (fs::path(modules.transformer) / "config.json").string(), found, other_weights));
   for (const std::string& name : other_weights) {
     found.notes.push_back(absl::StrCat("left out ", name, ": attune reads safetensors only"));
   }

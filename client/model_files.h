@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which files of a Hugging Face folder make up a model: the configuration, safetensors weights, the
-// tokenizer, sentence-transformers pooling, model card and licence. Pickled weights are never
-// taken.
+// tokenizer, the modules of sentence-transformers that modules.json names, model card and licence.
+// Pickled weights are never taken.
 #pragma once
 
 #include <string>

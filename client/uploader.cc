@@ -29,21 +29,42 @@ absl::Status Changed(const LocalFile& file) {
                      "run the command again once nothing writes to it");
 }
 
-}  // namespace
+// What reading it ended with; an error that names its file already stays as it is.
+absl::Status Unreadable(const absl::Status& status, const std::string& path) {
+  return ErrorReasonOf(status).empty() ? LocalFileError(status, path) : status;
+}
 
-absl::StatusOr<LocalFile> DescribeFile(FileSystem& files, const std::string& path,
-                                       const std::string& name) {
-  const auto digest = DigestFile(files, path);
-  if (!digest.ok()) return LocalFileError(digest.status(), path);
-  LocalFile file{path, {}};
+absl::StatusOr<LocalFile> Describe(const std::string& path, const std::string& name,
+                                   decltype(LocalFile::open) open) {
+  const auto opened = open();
+  if (!opened.ok()) return Unreadable(opened.status(), path);
+  const auto digest = DigestFile(**opened);
+  if (!digest.ok()) return Unreadable(digest.status(), path);
+  LocalFile file{path, {}, std::move(open)};
   file.ref.set_path(name);
   file.ref.set_sha256(digest->sha256);
   file.ref.set_size_bytes(digest->size_bytes);
   return file;
 }
 
-Uploader::Uploader(Connection& connection, FileSystem& files, TransferObserver observer)
-    : connection_(connection), files_(files), observer_(std::move(observer)) {}
+}  // namespace
+
+absl::StatusOr<LocalFile> DescribeFile(FileSystem& files, const std::string& path,
+                                       const std::string& name) {
+  return Describe(path, name, [&files, path] { return files.Open(path, FileSystem::Mode::kRead); });
+}
+
+absl::StatusOr<LocalFile> DescribeArchive(FileSystem& files, const std::string& path,
+                                          std::vector<TarMember> members, const std::string& name) {
+  return Describe(
+      path, name,
+      [&files, members = std::move(members)]() -> absl::StatusOr<std::unique_ptr<File>> {
+        return TarStream::Make(files, members);
+      });
+}
+
+Uploader::Uploader(Connection& connection, TransferObserver observer)
+    : connection_(connection), observer_(std::move(observer)) {}
 
 absl::Status Uploader::Upload(const std::vector<LocalFile>& wanted) {
   std::set<std::string> missing;
@@ -84,8 +105,8 @@ absl::Status Uploader::UploadOne(const LocalFile& file) {
 }
 
 absl::Status Uploader::SendFrom(const LocalFile& file, int64_t offset) {
-  auto opened = files_.Open(file.path, FileSystem::Mode::kRead);
-  if (!opened.ok()) return LocalFileError(opened.status(), file.path);
+  auto opened = file.open();
+  if (!opened.ok()) return Unreadable(opened.status(), file.path);
   const std::unique_ptr<File> source = *std::move(opened);
   const auto context = connection_.NewContext();
   v1::WriteBlobResponse response;
@@ -100,7 +121,7 @@ absl::Status Uploader::SendFrom(const LocalFile& file, int64_t offset) {
     if (!got.ok()) {
       context->TryCancel();
       writer->Finish();
-      return LocalFileError(got.status(), file.path);
+      return Unreadable(got.status(), file.path);
     }
     data.resize(*got);
     offset += static_cast<int64_t>(*got);

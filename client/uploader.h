@@ -3,6 +3,8 @@
 // where an earlier upload (of this or another process) was cut.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "attune/v1/file.pb.h"
 #include "base/file_system.h"
 #include "client/connection.h"
+#include "client/tar_stream.h"
 #include "client/transfer.h"
 
 namespace attune {
@@ -17,16 +20,21 @@ namespace attune {
 struct LocalFile {
   std::string path;  // on this machine
   v1::FileRef ref;   // its name, size and digest for the server
+  std::function<absl::StatusOr<std::unique_ptr<File>>()> open;  // its bytes, again each time
 };
 
 // Reads and hashes `path`. kLocalInput when it cannot be read.
 absl::StatusOr<LocalFile> DescribeFile(FileSystem& files, const std::string& path,
                                        const std::string& name);
 
+// The members (of the folder `path`) as one tar. kLocalInput when one cannot be read.
+absl::StatusOr<LocalFile> DescribeArchive(FileSystem& files, const std::string& path,
+                                          std::vector<TarMember> members, const std::string& name);
+
 class Uploader {
  public:
-  // Borrows connection and files.
-  Uploader(Connection& connection, FileSystem& files, TransferObserver observer = nullptr);
+  // Borrows the connection.
+  explicit Uploader(Connection& connection, TransferObserver observer = nullptr);
 
   // Returns once the server has every byte. kLocalInput: a file changed since it was described.
   absl::Status Upload(const std::vector<LocalFile>& wanted);
@@ -37,7 +45,6 @@ class Uploader {
   void Tell(const LocalFile& file, int64_t done);
 
   Connection& connection_;
-  FileSystem& files_;
   TransferObserver observer_;
 };
 

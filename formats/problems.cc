@@ -34,6 +34,13 @@ void Problems::Merge(const Problems& other, std::string_view where) {
   count_ += other.count_;
 }
 
+void Problems::PlaceIn(std::string_view outer) {
+  for (Problem& problem : first_) {
+    problem.where =
+        absl::StrCat(std::string(outer), problem.where.empty() ? "" : ": ", problem.where);
+  }
+}
+
 absl::Status Problems::ToStatus(std::string_view reason, std::string_view what) const {
   if (empty()) return absl::OkStatus();
   constexpr size_t kListed = 5;

@@ -35,6 +35,9 @@ class Problems {
   // Takes over all of `other`; `where` fills in what has none.
   void Merge(const Problems& other, std::string_view where = "");
 
+  // Puts `outer` before every place: "train", and "a/1.png" becomes "train: a/1.png".
+  void PlaceIn(std::string_view outer);
+
   bool empty() const { return count_ == 0; }
   int64_t count() const { return count_; }
   const std::vector<Problem>& first() const { return first_; }

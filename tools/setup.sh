@@ -4,14 +4,17 @@
 # root or through sudo), a Python environment in .venv, the demo's weights and data. Needs bash and
 # CA certificates; quick when nothing is missing.
 #
-#   setup.sh [--for demo|test]      default: test, which includes what demo needs
+#   setup.sh [--for demo|test] [--data sentiment|images]
+#
+# Default: --for test, which includes what demo needs, and the data that the tests need (sentiment).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 BUILD_PACKAGES=(build-essential cmake ninja-build ccache pkg-config python3 python3-venv
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev libsqlite3-dev
   prometheus-cpp-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libyaml-cpp-dev
-  libcpp-httplib-dev libutf8proc-dev libssl-dev libgtest-dev libgmock-dev)
+  libcpp-httplib-dev libutf8proc-dev libssl-dev libjpeg62-turbo-dev
+  libpng-dev libgtest-dev libgmock-dev)
 TEST_PACKAGES=(clang)
 
 as_root() {
@@ -89,8 +92,16 @@ make_python_environment() {
 }
 
 main() {
-  local profile=test
-  if [ "${1-}" = --for ]; then profile=${2-}; fi
+  local profile=test data=sentiment
+  while [ $# -gt 1 ]; do
+    case $1 in
+      --for) profile=$2 ;;
+      --data) data=$2 ;;
+      *) break ;;
+    esac
+    shift 2
+  done
+  [ $# = 0 ] || die "unknown argument '$1'; see the head of this file"
   case $profile in
     demo)
       install_debian_packages "${BUILD_PACKAGES[@]}"
@@ -101,9 +112,9 @@ main() {
       fetch_promtool
       make_python_environment "$ROOT/tools/requirements-test.txt" test
       ;;
-    *) die "usage: setup.sh [--for demo|test]" ;;
+    *) die "there is no --for '$profile'; see the head of this file" ;;
   esac
-  "$PYTHON" "$ROOT/tools/fetch_data.py" "$ATTUNE_CACHE"
+  "$PYTHON" "$ROOT/tools/fetch_data.py" "$ATTUNE_CACHE" "$data"
 }
 
 main "$@"

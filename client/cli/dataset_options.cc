@@ -10,14 +10,17 @@
 namespace attune {
 
 void AddDatasetOptions(CLI::App& command, DatasetOptions& options) {
-  command.add_option("--format", options.format, "csv, tsv or jsonl (default: by the extension)")
-      ->check(CLI::IsMember({"csv", "tsv", "jsonl"}));
+  command
+      .add_option("--format", options.format,
+                  "csv, tsv, jsonl or images, a tar (default: by the extension)")
+      ->check(CLI::IsMember({"csv", "tsv", "jsonl", "images"}));
   command
       .add_option("--text-column", options.text_columns,
                   "Column or key with the text; twice for pairs (default: text)")
       ->allow_extra_args(false);
-  command.add_option("--label-column", options.label_column,
-                     "Column or key with the label (default: label)");
+  command.add_option(
+      "--label-column", options.label_column,
+      "Column or key with the label (default: label); of images: key of metadata.jsonl");
   command
       .add_option("--label-kind", options.label_kind,
                   "single (default), multi: several classes a row, number: regression, none: rows "

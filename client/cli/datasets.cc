@@ -38,6 +38,7 @@ absl::StatusOr<int> RunAdd(const AddOptions& options, Session& session) {
   ATTUNE_ASSIGN_OR_RETURN(const DatasetFile file, DatasetFileOf(options.reading, options.path, id));
   ATTUNE_ASSIGN_OR_RETURN(const auto published, publisher.PublishDataset(file));
   const std::string& name = published.resource.name();
+  for (const std::string& note : published.notes) session.Note(note);
   if (published.already_there) session.Note(absl::StrCat(name, " is already there"));
   ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset dataset, publisher.AwaitDataset(name));
   PrintOne(session, dataset);
@@ -90,10 +91,13 @@ absl::StatusOr<int> RunCheck(const CheckOptions& options, Session& session) {
   v1::FineTune& tune = *spec.mutable_fine_tune();
   tune.set_train_dataset(options.data);
   tune.set_base_model(options.base);
-  tune.mutable_text_classification()->set_max_length(options.max_length);
+  if (options.max_length > 0) {
+    tune.mutable_text_classification()->set_max_length(options.max_length);
+  }
   JobInputs inputs(session, *connection, options.reading);
   ATTUNE_RETURN_IF_ERROR(inputs.Publish(spec));
   if (options.base.empty()) return ShowReport(tune.train_dataset(), session);
+  ATTUNE_RETURN_IF_ERROR(inputs.ChooseTask(spec));
   ATTUNE_ASSIGN_OR_RETURN(const bool usable, inputs.AwaitChecks(spec));
   if (!usable) return kExitInputRefused;
   return PreviewJob(session, std::move(request));
@@ -101,9 +105,13 @@ absl::StatusOr<int> RunCheck(const CheckOptions& options, Session& session) {
 
 void AddAdd(CLI::App& datasets, Command& chosen) {
   CLI::App* command =
-      datasets.add_subcommand("add", "Upload a labelled file and wait until it was checked");
+      datasets.add_subcommand("add", "Upload labelled data and wait until it was checked");
   const auto options = std::make_shared<AddOptions>();
-  command->add_option("FILE", options->path, "CSV, TSV or JSONL")->required();
+  command
+      ->add_option("FILE", options->path,
+                   "CSV, TSV or JSONL; of images a tar, or a folder with a folder for each class "
+                   "or with metadata.jsonl")
+      ->required();
   command->add_option("--id", options->id, "Its id (default: from name and content)");
   AddDatasetOptions(*command, options->reading);
   command->callback(
@@ -114,7 +122,8 @@ void AddCheck(CLI::App& datasets, Command& chosen) {
   CLI::App* command = datasets.add_subcommand(
       "check", "Print the report of a dataset's check, alone or for a base model");
   const auto options = std::make_shared<CheckOptions>();
-  command->add_option("DATASET", options->data, "The dataset, or a local file")->required();
+  command->add_option("DATASET", options->data, "The dataset, or a local file or folder")
+      ->required();
   command->add_option("--base", options->base,
                       "Also what a job on this model would find: tokens, truncation, memory");
   command->add_option("--max-length", options->max_length,
@@ -127,7 +136,7 @@ void AddCheck(CLI::App& datasets, Command& chosen) {
 }  // namespace
 
 void AddDatasets(CLI::App& app, Command& chosen) {
-  CLI::App* datasets = app.add_subcommand("datasets", "Labelled files on the server");
+  CLI::App* datasets = app.add_subcommand("datasets", "Labelled data on the server");
   datasets->require_subcommand(1);
   AddAdd(*datasets, chosen);
   datasets->add_subcommand("list", "List datasets, newest first")->callback([&chosen] {

@@ -78,7 +78,9 @@ absl::StatusOr<Wanted> ModelFilesOf(const v1::Model& model, const std::string& f
   if (!wanted.files.empty()) return wanted;
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "WRONG_STATE",
-      absl::StrCat(model.name(), " has no adapter: it was not tuned by LoRA"),
+      absl::StrCat(model.name(),
+                   " has no adapter: it was not tuned by LoRA, or its head sits on the mean of all "
+                   "tokens, for which PEFT has no class"),
       {{"remedy", absl::StrCat("take the whole folder: attune download ", model.name())}});
 }
 

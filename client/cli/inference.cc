@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// attune evaluate and predict: a model on a dataset, as a job in the queue; predict --text: on a
-// few texts, at once.
+// attune evaluate and predict: a model on a dataset, as a job in the queue; predict --text and
+// --image: on a few rows, at once.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
@@ -15,7 +15,7 @@
 #include "client/cli/job_submission.h"
 #include "client/cli/model_argument.h"
 #include "client/cli/names.h"
-#include "client/cli/predict_texts.h"
+#include "client/cli/predict_rows.h"
 #include "client/cli/session.h"
 #include "client/text/error_text.h"
 
@@ -26,10 +26,9 @@ struct InferenceOptions {
   std::string model, data;
   std::string id;
   int priority = 0;
-  int64_t max_length = 0;
   bool no_base = false;  // evaluate
   std::string output;    // predict
-  std::vector<std::string> texts;
+  FewRows rows;          // predict, instead of data; its max_length is of both
   DatasetOptions reading;
   SubmissionOptions submission;
 };
@@ -57,7 +56,7 @@ absl::StatusOr<int> RunEvaluate(const InferenceOptions& options, Session& sessio
   v1::Evaluate& work = *request.mutable_job()->mutable_spec()->mutable_evaluate();
   ATTUNE_ASSIGN_OR_RETURN(*work.mutable_model(), ModelOf(options, session));
   work.set_dataset(options.data);
-  work.set_max_length(options.max_length);
+  work.set_max_length(options.rows.max_length);
   if (options.no_base) work.set_compare_base(false);
   ATTUNE_ASSIGN_OR_RETURN(const Submission made, SubmitJob(session, std::move(request),
                                                            options.reading, options.submission));
@@ -65,14 +64,12 @@ absl::StatusOr<int> RunEvaluate(const InferenceOptions& options, Session& sessio
 }
 
 absl::StatusOr<int> RunPredict(const InferenceOptions& options, Session& session) {
-  if (!options.texts.empty()) {
-    return PredictTexts(options.model, options.texts, options.max_length, session);
-  }
+  if (!options.rows.empty()) return PredictRows(options.model, options.rows, session);
   ATTUNE_ASSIGN_OR_RETURN(v1::CreateJobRequest request, RequestFor(options));
   v1::Predict& work = *request.mutable_job()->mutable_spec()->mutable_predict();
   ATTUNE_ASSIGN_OR_RETURN(*work.mutable_model(), ModelOf(options, session));
   work.set_dataset(options.data);
-  work.set_max_length(options.max_length);
+  work.set_max_length(options.rows.max_length);
   DatasetOptions reading = options.reading;
   if (reading.label_kind.empty()) reading.label_kind = "none";
   SubmissionOptions submission = options.submission;
@@ -89,9 +86,9 @@ absl::StatusOr<int> RunPredict(const InferenceOptions& options, Session& session
 CLI::Option* AddCommonOptions(CLI::App& command, InferenceOptions& options) {
   command.add_option("MODEL", options.model, "models/ID, the job that made it, or a local folder")
       ->required();
-  CLI::Option* const data =
-      command.add_option("--data", options.data, "datasets/ID, ID or a local file");
-  command.add_option("--max-length", options.max_length,
+  CLI::Option* const data = command.add_option(
+      "--data", options.data, "datasets/ID, ID, a local file or a folder of images");
+  command.add_option("--max-length", options.rows.max_length,
                      "Tokens a row keeps (default: the model's maximum)");
   command.add_option("--id", options.id, "The job's id (default: made from the data's name)");
   command.add_option("--priority", options.priority, "Higher runs first (default 0)");
@@ -112,18 +109,27 @@ void AddEvaluate(CLI::App& app, Command& chosen) {
 }
 
 void AddPredict(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand("predict", "Predict every row of a file, or a few texts");
+  CLI::App* command = app.add_subcommand("predict", "Predict every row of a file, or a few rows");
   const auto options = std::make_shared<InferenceOptions>();
   CLI::Option* const data = AddCommonOptions(*command, *options);
   CLI::Option* const text =
-      command->add_option("--text", options->texts, "A text, answered at once; repeatable")
+      command->add_option("--text", options->rows.texts, "A text, answered at once; repeatable")
           ->expected(1)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
           ->excludes(data);
+  CLI::Option* const image = command
+                                 ->add_option("--image", options->rows.images,
+                                              "A JPEG or PNG file, answered at once; repeatable")
+                                 ->expected(1)
+                                 ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                                 ->excludes(data)
+                                 ->excludes(text);
   command->add_option("--output", options->output,
                       "Wait for the end, and put predictions.jsonl into this new folder");
-  command->callback([options, &chosen, data, text] {
-    if (data->empty() && text->empty()) throw CLI::RequiredError("--data or --text");
+  command->callback([options, &chosen, data, text, image] {
+    if (data->empty() && text->empty() && image->empty()) {
+      throw CLI::RequiredError("--data, --text or --image");
+    }
     chosen = [options](Session& s) { return RunPredict(*options, s); };
   });
 }

@@ -44,11 +44,27 @@ absl::Status JobInputs::Publish(v1::JobSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status JobInputs::ChooseTask(v1::JobSpec& spec) {
+  v1::FineTune* const tune = spec.has_fine_tune() ? spec.mutable_fine_tune() : nullptr;
+  if (tune == nullptr || tune->task_case() != v1::FineTune::TASK_NOT_SET ||
+      tune->train_dataset().empty()) {
+    return absl::OkStatus();  // the server says what is missing
+  }
+  ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset rows, publisher_.AwaitDataset(tune->train_dataset()));
+  if (rows.format() == v1::Dataset::IMAGES) {
+    tune->mutable_image_classification();
+  } else {
+    tune->mutable_text_classification();
+  }
+  return absl::OkStatus();
+}
+
 absl::Status JobInputs::PublishDataset(std::string& input) {
   ATTUNE_ASSIGN_OR_RETURN(const bool local, IsLocal("datasets", input));
   if (!local) return absl::OkStatus();
   ATTUNE_ASSIGN_OR_RETURN(const DatasetFile file, DatasetFileOf(reading_, input, ""));
   ATTUNE_ASSIGN_OR_RETURN(const auto published, publisher_.PublishDataset(file));
+  for (const std::string& note : published.notes) session_.Note(note);
   session_.Note(absl::StrCat(published.already_there ? "already there: " : "uploaded ", input,
                              " as ", published.resource.name()));
   input = published.resource.name();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inputs of a job made ready: local files become datasets and models on the server, bare ids
-// become names, and everything is checked before a job is made.
+// The inputs of a job made ready: local files and folders become datasets and models on the server,
+// bare ids become names, and everything is checked before a job is made.
 #pragma once
 
 #include <string>
@@ -28,6 +28,9 @@ class JobInputs {
 
   // Puts names in place of what people wrote. kLocalInput: neither a name nor a file.
   absl::Status Publish(v1::JobSpec& spec);
+
+  // Where a fine-tuning job names no task: the one that its training rows are of. After Publish.
+  absl::Status ChooseTask(v1::JobSpec& spec);
 
   // Waits for the checks. False: an input is INVALID, and its problems were printed.
   absl::StatusOr<bool> AwaitChecks(const v1::JobSpec& spec);

@@ -35,7 +35,7 @@ void MakeRelativeTo(const std::string& file, std::string_view collection, std::s
 v1::Job StartFrom(const v1::Job* origin) {
   v1::Job job;
   if (origin == nullptr) {
-    job.mutable_spec()->mutable_fine_tune()->mutable_text_classification();
+    job.mutable_spec()->mutable_fine_tune();
     return job;
   }
   *job.mutable_spec() = origin->spec();

@@ -26,8 +26,8 @@ struct JobOptions {
 };
 
 // `origin` is the job to begin with where no file is given: its spec, labels and priority; nullptr:
-// an empty fine-tuning job. Inputs are still as people name them: ids, names or paths (those in a
-// job file are relative to it). kLocalInput for the file, kUsage for the flags.
+// an empty fine-tuning job, without a task. Inputs are still as people name them: ids, names or
+// paths (those in a job file are relative to it). kLocalInput for the file, kUsage for the flags.
 absl::StatusOr<v1::CreateJobRequest> BuildJobRequest(const JobOptions& options,
                                                      const v1::Job* origin, std::istream& in,
                                                      FileSystem& files);

@@ -94,6 +94,7 @@ absl::StatusOr<Submission> SubmitJob(Session& session, v1::CreateJobRequest requ
   v1::JobSpec& spec = *request.mutable_job()->mutable_spec();
   JobInputs inputs(session, *connection, reading);
   ATTUNE_RETURN_IF_ERROR(inputs.Publish(spec));
+  ATTUNE_RETURN_IF_ERROR(inputs.ChooseTask(spec));
   ATTUNE_ASSIGN_OR_RETURN(const bool usable, inputs.AwaitChecks(spec));
   if (!usable) return Submission{kExitInputRefused, ""};
   if (options.dry_run) {

@@ -62,7 +62,7 @@ void AddModels(CLI::App& app, Command& chosen) {
   CLI::App* models = app.add_subcommand("models", "Models on the server");
   models->require_subcommand(1);
   CLI::App* add = models->add_subcommand(
-      "import", "Upload a Hugging Face folder (safetensors) and wait until it was checked");
+      "import", "Upload a Hugging Face or timm folder (safetensors) and wait until it was checked");
   const auto options = std::make_shared<ImportOptions>();
   add->add_option("DIR", options->folder, "Folder with config.json and *.safetensors")->required();
   add->add_option("--id", options->id, "Its id (default: from name and content)");

@@ -49,7 +49,8 @@ void AddJobOptions(CLI::App& command, JobOptions& job) {
                   "partial.top_layers=2")
       ->check(CLI::IsMember({"full", "lora", "head", "partial"}));
   command.add_option("--base", job.base, "Base model: models/ID, ID or a local folder");
-  command.add_option("--train", job.train, "Training data: datasets/ID, ID or a local file");
+  command.add_option("--train", job.train,
+                     "Training data: datasets/ID, ID, a local file or a folder of images");
   command.add_option("--eval", job.eval, "Evaluated during training; picks the best checkpoint");
   command.add_option("--test", job.test, "Measured once, at the end");
   command.add_option("--eval-fraction", job.eval_fraction,

@@ -39,7 +39,9 @@ std::vector<Segment> SegmentsOf(const ProgressView& view) {
   if (view.learning_rate) {
     segments.push_back({absl::StrFormat("lr %.3g", *view.learning_rate), 6});
   }
-  if (view.tokens_per_second) {
+  if (view.images_per_second) {
+    segments.push_back({absl::StrCat(RateText(*view.images_per_second), " img/s"), 5});
+  } else if (view.tokens_per_second) {
     segments.push_back({absl::StrCat(RateText(*view.tokens_per_second), " tok/s"), 5});
   }
   if (!view.eval_metric.empty()) {
@@ -67,6 +69,13 @@ std::string Bar(const ProgressView& view) {
   return bar;
 }
 
+// Rows without tokens are images.
+void SetRate(ProgressView& view, double tokens, double samples) {
+  const bool images = tokens == 0 && samples > 0;
+  view.tokens_per_second = tokens;
+  view.images_per_second = images ? std::optional<double>(samples) : std::nullopt;
+}
+
 }  // namespace
 
 ProgressView ViewOf(const v1::Progress& progress) {
@@ -77,7 +86,9 @@ ProgressView ViewOf(const v1::Progress& progress) {
   view.total_epochs = progress.total_epochs();
   if (progress.has_loss()) view.loss = progress.loss();
   if (progress.has_learning_rate()) view.learning_rate = progress.learning_rate();
-  if (progress.has_tokens_per_second()) view.tokens_per_second = progress.tokens_per_second();
+  if (progress.has_tokens_per_second()) {
+    SetRate(view, progress.tokens_per_second(), progress.samples_per_second());
+  }
   if (progress.has_eta_seconds()) view.eta_seconds = progress.eta_seconds();
   if (progress.has_latest_evaluation()) Update(view, progress.latest_evaluation());
   return view;
@@ -88,7 +99,7 @@ void Update(ProgressView& view, const v1::StepMetrics& metrics) {
   view.epoch = metrics.epoch();
   view.loss = metrics.loss();
   view.learning_rate = metrics.learning_rate();
-  view.tokens_per_second = metrics.tokens_per_second();
+  SetRate(view, metrics.tokens_per_second(), metrics.samples_per_second());
   view.eta_seconds = metrics.eta_seconds();
 }
 

@@ -16,7 +16,7 @@ namespace attune {
 struct ProgressView {
   int64_t step = 0, total_steps = 0;  // 0: not known
   double epoch = 0, total_epochs = 0;
-  std::optional<double> loss, learning_rate, tokens_per_second, eta_seconds;
+  std::optional<double> loss, learning_rate, tokens_per_second, images_per_second, eta_seconds;
   std::string eval_metric;  // "accuracy"; empty: no evaluation yet
   double eval_value = 0;
 };

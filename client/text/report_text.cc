@@ -147,16 +147,18 @@ std::string SetText(const Json& set, int64_t max_length) {
 }
 
 // "3 rows of eval have the texts of rows of train, first at lines 9 and 2".
-std::string OverlapText(const Json& overlap) {
+std::string OverlapText(const Json& overlap, bool images) {
   const Json& sets = ListAt(overlap, "sets");
   if (sets.size() != 2 || !sets[0].is_string() || !sets[1].is_string()) return "";
   std::string text = absl::StrCat(
       CountText(IntAt(overlap, "rows")), " rows of ", Printable(sets[1].get<std::string>()),
-      " have the texts of rows of ", Printable(sets[0].get<std::string>()));
+      images ? " have the images of rows of " : " have the texts of rows of ",
+      Printable(sets[0].get<std::string>()));
   const Json& lines = ListAt(overlap, "first_lines");
   if (!lines.empty() && lines[0].is_array() && lines[0].size() == 2 &&
       lines[0][0].is_number_integer() && lines[0][1].is_number_integer()) {
-    absl::StrAppend(&text, ", first at lines ", CountText(lines[0][1].get<int64_t>()), " and ",
+    absl::StrAppend(&text, images ? ", first at images " : ", first at lines ",
+                    CountText(lines[0][1].get<int64_t>()), " and ",
                     CountText(lines[0][0].get<int64_t>()));
   }
   return text;
@@ -174,6 +176,20 @@ std::string MemoryText(const Json& memory) {
   }
   return absl::StrCat("about ", BytesText(IntAt(memory, "estimated_bytes")),
                       parts.empty() ? "" : ": ", absl::StrJoin(parts, ", "));
+}
+
+std::string HeadText(const Json& report) {
+  const std::string pooling = StringAt(report, "pooling");
+  if (pooling == "mean") return "on the mean of all tokens";
+  return pooling == "first_token" ? "on the first token" : "";
+}
+
+bool IsOfImages(const v1::Dataset& dataset) { return dataset.format() == v1::Dataset::IMAGES; }
+
+std::string FilesText(int64_t files) {
+  if (files == 0) return "";
+  return absl::StrCat(CountText(files), files == 1 ? " file that is" : " files that are",
+                      " no JPEG or PNG by name");
 }
 
 void AddLine(std::string& text, const char* name, const std::string& value) {
@@ -197,6 +213,11 @@ std::string DatasetReportText(const v1::Dataset& dataset) {
   AddLine(text, "rows       ", CountText(IntAt(report, "rows")));
   AddLine(text, "labels     ", Labels(report));
   AddLine(text, "duplicates ", CountText(IntAt(report, "duplicates")));
+  if (IsOfImages(dataset)) {
+    AddLine(text, "pixels     ", Lengths(report, "size_histogram"));
+    AddLine(text, "ignored    ", FilesText(IntAt(report, "ignored_members")));
+    return text;
+  }
   AddLine(text, "empty      ", CountText(IntAt(report, "empty_texts")));
   AddLine(text, "characters ", Lengths(report, "length_histogram"));
   std::vector<std::string> ignored;
@@ -210,6 +231,7 @@ std::string DatasetReportText(const v1::Dataset& dataset) {
 std::string JobReportText(const v1::Job& job) {
   const Json report = ParseReport(job.validation_report_json());
   const Json& sets = ObjectAt(report, "sets");
+  const int64_t image_size = IntAt(report, "image_size");
   std::string text;
   for (const auto& [set, label] : {std::pair("train", "train   "), std::pair("eval", "eval    "),
                                    std::pair("test", "test    ")}) {
@@ -219,7 +241,11 @@ std::string JobReportText(const v1::Job& job) {
     AddLine(text, "  tokens  ", Lengths(found, "token_length_histogram"));
   }
   for (const Json& overlap : ListAt(report, "overlaps")) {
-    if (overlap.is_object()) AddLine(text, "overlap ", OverlapText(overlap));
+    if (overlap.is_object()) AddLine(text, "overlap ", OverlapText(overlap, image_size > 0));
+  }
+  AddLine(text, "head    ", HeadText(report));
+  if (image_size > 0) {
+    AddLine(text, "images  ", absl::StrCat(CountText(image_size), " pixels a side"));
   }
   AddLine(text, "memory  ", MemoryText(ObjectAt(report, "memory")));
   return text;

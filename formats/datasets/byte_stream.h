@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file byte by byte, from one buffer of fixed size. Not thread-safe.
+// A file or a part of it byte by byte, from one buffer of fixed size. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,10 @@ namespace attune {
 
 class ByteStream {
  public:
-  static constexpr int kEnd = -1;  // of the file, or a read that failed: see status()
+  static constexpr int kEnd = -1;  // of the part, or a read that failed: see status()
 
-  explicit ByteStream(const RegularFile& file) : file_(file), buffer_(256 << 10) {}
+  ByteStream(const RegularFile& file, const FileRange& range)
+      : file_(file), buffer_(256 << 10), offset_(range.offset), rest_(range.size_bytes) {}
 
   int Peek() { return at_ < filled_ || Fill() ? static_cast<uint8_t>(buffer_[at_]) : kEnd; }
   int Get() { return at_ < filled_ || Fill() ? static_cast<uint8_t>(buffer_[at_++]) : kEnd; }
@@ -26,7 +27,7 @@ class ByteStream {
   const RegularFile& file_;
   std::vector<char> buffer_;
   size_t at_ = 0, filled_ = 0;
-  int64_t offset_ = 0;
+  int64_t offset_, rest_;
   absl::Status status_;
 };
 

@@ -8,38 +8,24 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "formats/datasets/example_sink.h"
+#include "formats/files/file_kind.h"
 #include "formats/files/regular_file.h"
 #include "formats/text/utf8.h"
 
 namespace attune {
 namespace {
 
-struct Magic {
-  std::string_view bytes;
-  std::string_view what;
-  std::string_view remedy;
-};
-constexpr std::string_view kUnpack = "Unpack it and hand in the text file itself.";
-constexpr Magic kMagics[] = {
-    {"\x1F\x8B", "a gzip archive", kUnpack},
-    {"PK\x03\x04", "a zip archive", kUnpack},
-    {"\x28\xB5\x2F\xFD", "a zstd archive", kUnpack},
-    {"BZh", "a bzip2 archive", kUnpack},
-    {"\xFD\x37\x7A\x58\x5A", "an xz archive", kUnpack},
-    {"PAR1", "a Parquet file", "Export it as CSV or JSONL."},
-    {"\xFF\xFE", "UTF-16 text", "Save the file as UTF-8."},
-    {"\xFE\xFF", "UTF-16 text", "Save the file as UTF-8."},
-};
-
 std::optional<Problem> NotText(std::string_view beginning) {
-  for (const Magic& magic : kMagics) {
-    if (beginning.substr(0, magic.bytes.size()) == magic.bytes) {
-      return Problem{"", 1, 1,
-                     absl::StrCat("this is ", std::string(magic.what), ", not UTF-8 text"),
-                     std::string(magic.remedy)};
-    }
-  }
-  return std::nullopt;
+  using Family = FileKind::Family;
+  const FileKind* kind = KindOfFile(beginning);
+  const bool may_be_text = kind == nullptr || kind->family == Family::kDocument || kind->offset > 0;
+  if (may_be_text) return std::nullopt;
+  std::string remedy = "Unpack it and hand in the text file itself.";
+  if (kind->family == Family::kTable) remedy = "Export it as CSV or JSONL.";
+  if (kind->family == Family::kWideText) remedy = "Save the file as UTF-8.";
+  if (kind->family == Family::kImage) remedy = "Put images into a tar, and name its format images.";
+  return Problem{"", 1, 1, absl::StrCat("this is ", std::string(kind->what), ", not UTF-8 text"),
+                 remedy};
 }
 
 absl::Status CheckSpec(const DatasetSpec& spec) {
@@ -87,6 +73,33 @@ void SkipByteOrderMark(std::string_view beginning, ByteStream& bytes) {
   for (size_t i = 0; i < beginning.size(); ++i) bytes.Get();
 }
 
+// Of a spec that was checked.
+absl::StatusOr<LabelledTextScan> Scan(const RegularFile& file, const FileRange& range,
+                                      const DatasetSpec& spec,
+                                      absl::FunctionRef<void(LabelledExample)> on_example) {
+  LabelledTextScan scan;
+  scan.size_bytes = range.size_bytes;
+  char start[16] = {};
+  ATTUNE_ASSIGN_OR_RETURN(const size_t got, file.ReadSome(range.offset, absl::MakeSpan(start)));
+  const std::string_view beginning(start,
+                                   std::min<size_t>(got, static_cast<size_t>(range.size_bytes)));
+  if (std::optional<Problem> problem = NotText(beginning)) {
+    scan.problems.Add(*std::move(problem));
+    return scan;
+  }
+  ByteStream bytes(file, range);
+  SkipByteOrderMark(beginning.substr(0, 3), bytes);
+  ExampleSink sink(spec, &scan, on_example);
+  if (spec.format == "jsonl") {
+    ScanJsonLines(bytes, spec, sink);
+  } else {
+    ScanDelimitedText(bytes, spec.format == "csv" ? ',' : '\t', spec, sink);
+  }
+  ATTUNE_RETURN_IF_ERROR(bytes.status());
+  CheckWhole(&scan);
+  return scan;
+}
+
 }  // namespace
 
 void ExampleSink::Example(LabelledExample example, Problem label_place) {
@@ -111,25 +124,14 @@ absl::StatusOr<LabelledTextScan> ScanLabelledText(
     const DatasetSpec& spec, absl::FunctionRef<void(LabelledExample)> on_example) {
   ATTUNE_RETURN_IF_ERROR(CheckSpec(spec));
   ATTUNE_ASSIGN_OR_RETURN(const RegularFile file, RegularFile::Open(spec.path));
-  LabelledTextScan scan;
-  scan.size_bytes = file.size();
-  char beginning[6] = {};
-  ATTUNE_ASSIGN_OR_RETURN(const size_t got, file.ReadSome(0, absl::MakeSpan(beginning)));
-  if (std::optional<Problem> problem = NotText(std::string_view(beginning, got))) {
-    scan.problems.Add(*std::move(problem));
-    return scan;
-  }
-  ByteStream bytes(file);
-  SkipByteOrderMark(std::string_view(beginning, std::min<size_t>(got, 3)), bytes);
-  ExampleSink sink(spec, &scan, on_example);
-  if (spec.format == "jsonl") {
-    ScanJsonLines(bytes, spec, sink);
-  } else {
-    ScanDelimitedText(bytes, spec.format == "csv" ? ',' : '\t', spec, sink);
-  }
-  ATTUNE_RETURN_IF_ERROR(bytes.status());
-  CheckWhole(&scan);
-  return scan;
+  return Scan(file, {0, file.size()}, spec, on_example);
+}
+
+absl::StatusOr<LabelledTextScan> ScanLabelledText(
+    const RegularFile& file, const FileRange& range, const DatasetSpec& spec,
+    absl::FunctionRef<void(LabelledExample)> on_example) {
+  ATTUNE_RETURN_IF_ERROR(CheckSpec(spec));
+  return Scan(file, range, spec, on_example);
 }
 
 absl::StatusOr<std::vector<LabelledExample>> LoadLabelledText(const DatasetSpec& spec) {

@@ -26,6 +26,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "base/trainer_protocol.h"
+#include "formats/files/regular_file.h"
 #include "formats/problems.h"
 
 namespace attune {
@@ -53,6 +54,11 @@ struct LabelledTextScan {
 // the spec makes no sense (INVALID_ARGUMENT).
 absl::StatusOr<LabelledTextScan> ScanLabelledText(
     const DatasetSpec& spec, absl::FunctionRef<void(LabelledExample)> on_example);
+
+// The same of a file that is a part of `file`; spec.path is not looked at.
+absl::StatusOr<LabelledTextScan> ScanLabelledText(
+    const RegularFile& file, const FileRange& range, const DatasetSpec& spec,
+    absl::FunctionRef<void(LabelledExample)> on_example);
 
 // All examples in memory, or INVALID_ARGUMENT/INVALID_DATASET with the problems in its message.
 absl::StatusOr<std::vector<LabelledExample>> LoadLabelledText(const DatasetSpec& spec);

@@ -12,6 +12,11 @@
 
 namespace attune {
 
+// A part of a file.
+struct FileRange {
+  int64_t offset = 0, size_bytes = 0;
+};
+
 // An open file; reading may be done from several threads at once.
 class RegularFile {
  public:

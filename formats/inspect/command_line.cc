@@ -20,7 +20,8 @@ const std::vector<Command>& Commands() {
   static const std::vector<Command>& commands = *new std::vector<Command>{
       {"run", 0, {"cpu-limit"}},
       {"dataset", 1, {"format", "text-column", "label-column", "label-kind", "label-separator"}},
-      {"tokenize", 0, {"model", "max-length"}}};
+      {"tokenize", 0, {"model", "max-length"}},
+      {"pixels", 0, {}}};
   return commands;
 }
 
@@ -62,7 +63,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const std::vector<std::string>& arg
       Commands().begin(), Commands().end(),
       [&](const Command& known) { return !arguments.empty() && known.name == arguments[0]; });
   if (command == Commands().end()) {
-    return absl::InvalidArgumentError("expected a command: run, dataset or tokenize");
+    return absl::InvalidArgumentError("expected a command: run, dataset, tokenize or pixels");
   }
   CommandLine line;
   line.command = command->name;

@@ -4,6 +4,7 @@
 //   dataset FILE --format F --text-column NAME [--text-column NAME] --label-column NAME
 //           --label-kind KIND --label-separator C
 //   tokenize --model DIR [--max-length N]          JSON strings on stdin, id lists on stdout
+//   pixels                                         JSON lines on stdin and stdout: pixel_lines.h
 // Exit: 0, 1 could not be done, 2 wrong use or request, 6 (dataset) the file has problems.
 #pragma once
 

@@ -6,21 +6,19 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "formats/inspect/inspections.h"
+#include "formats/inspect/job_model.h"
 #include "formats/inspect/set_inspection.h"
-#include "formats/weights/model_folder.h"
 #include "formats/weights/problem_type.h"
 
 namespace attune {
 namespace {
-
-constexpr char kHeadWeight[] = "head.out.weight";
 
 class JobInspection {
  public:
   JobInspection(const JobRequest& request, JobReport* report)
       : request_(request),
         tuning_(request.work == "fine_tune"),
-        data_(tuning_ ? *request.train : *request.test),
+        data_(DataOf(request)),
         classes_(request.labels),
         report_(*report) {
     report_.work = request.work;
@@ -28,18 +26,9 @@ class JobInspection {
 
   // False: there is no model to go on with, or it does not fit.
   absl::StatusOr<bool> OpenModel() {
-    Problems problems;
-    folder_ = ModelFolder::Open(request_.model_dir, problems);
-    report_.problems.Merge(problems, "model");
-    if (folder_ == nullptr) return false;
-    auto tokenizer = folder_->OpenTokenizer();
-    if (!tokenizer.ok()) {
-      Refuse("model", std::string(tokenizer.status().message()),
-             "Hand in the tokenizer files that belong to the model.");
-      return false;
-    }
-    tokenizer_ = *std::move(tokenizer);
-    CheckLength(folder_->config().max_length());
+    model_ = JobModel::Open(request_, &report_);
+    if (model_ == nullptr) return false;
+    CheckFormat(data_, tuning_ ? "train" : "test");
     if (tuning_) {
       CheckTuning();
     } else {
@@ -49,7 +38,7 @@ class JobInspection {
   }
 
   absl::Status ReadSets() {
-    SetInspection sets(*tokenizer_, report_.max_length, classes_, &report_);
+    SetInspection sets(model_->rows(), report_.max_length, classes_, &report_);
     if (tuning_) {
       const double held_out = request_.eval.has_value() ? 0 : request_.eval_fraction;
       ATTUNE_RETURN_IF_ERROR(sets.Read(*request_.train, "train", held_out));
@@ -59,23 +48,13 @@ class JobInspection {
     if (request_.test.has_value()) ATTUNE_RETURN_IF_ERROR(ReadOther(*request_.test, "test", &sets));
     sets.Finish();
     CheckCounts();
-    if (report_.problems.empty()) Estimate(sets.text_bytes());
+    if (report_.problems.empty()) report_.memory = model_->Estimate(outputs_);
     return absl::OkStatus();
   }
 
  private:
   void Refuse(std::string where, std::string message, std::string remedy) {
     report_.problems.Add({std::move(where), 0, 0, std::move(message), std::move(remedy)});
-  }
-
-  void CheckLength(int64_t longest) {
-    const int64_t least = tokenizer_->special_count(data_.text_columns.size() == 2) + 1;
-    report_.max_length = request_.max_length == 0 ? longest : request_.max_length;
-    if (report_.max_length >= least && report_.max_length <= longest) return;
-    Refuse("model",
-           absl::StrCat("max_length must be from ", least, " to ", longest, ", got ",
-                        request_.max_length),
-           "Choose another max_length, or 0 for the model's.");
   }
 
   void CheckTuning() {
@@ -102,18 +81,14 @@ class JobInspection {
 
   // Of a model that is used as it is.
   absl::Status CheckHead() {
-    if (!folder_->Has(kHeadWeight)) {
+    ATTUNE_ASSIGN_OR_RETURN(const ModelHead head, model_->Head());
+    if (head.outputs == 0) {
       Refuse("model", "the model has no classifier", "Fine-tune it first, and name the result.");
       return absl::OkStatus();
     }
-    ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, folder_->Shape(kHeadWeight));
-    outputs_ = shape[0];
-    const EncoderConfig& config = folder_->config();
-    const std::string kind = KindOfProblem(config.problem_type, outputs_);
-    if (kind != "number") classes_ = config.labels;
-    for (int64_t i = 0; kind != "number" && config.labels.empty() && i < outputs_; ++i) {
-      classes_.push_back(absl::StrCat("LABEL_", i));
-    }
+    outputs_ = head.outputs;
+    const std::string kind = KindOfProblem(head.problem_type, outputs_);
+    if (kind != "number") classes_ = head.labels;
     report_.model_labels = classes_;
     if (request_.work == "evaluate" && data_.label_kind != kind) {
       Refuse(
@@ -124,7 +99,19 @@ class JobInspection {
     return absl::OkStatus();
   }
 
+  // Whether the dataset holds what the task is about.
+  bool CheckFormat(const DatasetSpec& spec, const char* name) {
+    const bool images = request_.task == "image_classification";
+    if (images == (spec.format == "images")) return true;
+    Refuse(name,
+           absl::StrCat("the dataset is one of ", images ? "texts" : "images", ", and the task is ",
+                        request_.task),
+           absl::StrCat("Name a dataset of ", images ? "images" : "texts", ", or another task."));
+    return false;
+  }
+
   absl::Status ReadOther(const DatasetSpec& spec, const char* name, SetInspection* sets) {
+    if (!CheckFormat(spec, name)) return absl::OkStatus();
     if (spec.text_columns.size() != data_.text_columns.size()) {
       Refuse(name, "as many text columns are needed as in train",
              "Name one text column in each set, or two.");
@@ -158,34 +145,12 @@ class JobInspection {
     }
   }
 
-  void Estimate(int64_t text_bytes) {
-    MemoryInputs inputs;
-    inputs.model = folder_->config();
-    inputs.outputs = outputs_;
-    inputs.work = request_.work;
-    inputs.method = request_.method;
-    inputs.lora = request_.lora;
-    inputs.top_layers = request_.top_layers;
-    inputs.batch_size = request_.batch_size;
-    inputs.text_bytes = text_bytes;
-    for (const auto& [name, set] : report_.sets) {
-      if (name == "train") {
-        inputs.train = set.rows;
-      } else if (set.rows.tokens > inputs.evaluated.tokens) {
-        inputs.evaluated = set.rows;
-      }
-      inputs.all.Add(set.rows);
-    }
-    report_.memory = EstimateMemory(inputs);
-  }
-
   const JobRequest& request_;
   const bool tuning_;
   const DatasetSpec& data_;  // what the work is about
   std::vector<std::string> classes_;
   JobReport& report_;
-  std::unique_ptr<ModelFolder> folder_;
-  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<JobModel> model_;
   int64_t outputs_ = 0;
 };
 

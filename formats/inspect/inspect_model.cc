@@ -1,12 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "base/trainer_protocol.h"
 #include "formats/inspect/inspections.h"
+#include "formats/inspect/job_model.h"
+#include "formats/weights/image_model_folder.h"
 #include "formats/weights/model_folder.h"
 
 namespace attune {
 
-ModelReport InspectModel(const std::string& dir) {
+namespace {
+
+void CheckFinite(const absl::Status& finite, ModelReport* report) {
+  if (finite.ok()) return;
+  report->problems.Add(std::string(finite.message()), "Hand in weights that did not diverge.");
+}
+
+ModelReport InspectImageModel(const std::string& dir) {
+  ModelReport report;
+  const std::unique_ptr<ImageModelFolder> folder = ImageModelFolder::Open(dir, report.problems);
+  if (folder == nullptr) return report;
+  const ImageModelConfig& config = folder->config();
+  report.model_type = kEfficientNetLite;
+  report.architecture = config.architecture;
+  report.parameters = folder->parameters();
+  report.image_size = config.transform.size;
+  report.labels = folder->Labels();
+  if (!report.labels.empty()) report.problem_type = config.problem_type;
+  CheckFinite(folder->CheckFinite(), &report);
+  return report;
+}
+
+ModelReport InspectTextModel(const std::string& dir) {
   ModelReport report;
   const std::unique_ptr<ModelFolder> folder = ModelFolder::Open(dir, report.problems);
   if (folder == nullptr) return report;
@@ -21,10 +46,7 @@ ModelReport InspectModel(const std::string& dir) {
   report.labels = folder->Labels();
   if (!report.labels.empty()) report.problem_type = config.problem_type;
   report.pooling = folder->pooling();
-  const absl::Status finite = folder->CheckFinite();
-  if (!finite.ok()) {
-    report.problems.Add(std::string(finite.message()), "Hand in weights that did not diverge.");
-  }
+  CheckFinite(folder->CheckFinite(), &report);
   const auto tokenizer = folder->OpenTokenizer();
   if (tokenizer.ok()) {
     report.tokenizer = (*tokenizer)->kind();
@@ -33,6 +55,12 @@ ModelReport InspectModel(const std::string& dir) {
                         "Hand in the tokenizer files that belong to the model.");
   }
   return report;
+}
+
+}  // namespace
+
+ModelReport InspectModel(const std::string& dir) {
+  return HoldsImageModel(dir) ? InspectImageModel(dir) : InspectTextModel(dir);
 }
 
 }  // namespace attune

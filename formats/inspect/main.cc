@@ -11,6 +11,7 @@
 #include "formats/inspect/command_line.h"
 #include "formats/inspect/inspections.h"
 #include "formats/inspect/limits.h"
+#include "formats/inspect/pixel_lines.h"
 #include "formats/inspect/token_lines.h"
 
 namespace attune {
@@ -52,7 +53,7 @@ int ShowDataset(const CommandLine& line) {
   DatasetSpec spec;
   spec.path = line.operands[0];
   spec.format = line.Flag("format", "csv");
-  spec.text_columns = {"text"};
+  if (spec.format != "images") spec.text_columns = {"text"};
   spec.label_column = line.Flag("label-column", "label");
   spec.label_kind = line.Flag("label-kind", spec.label_kind);
   spec.label_separator = line.Flag("label-separator", spec.label_separator);
@@ -76,10 +77,16 @@ int Tokenize(const CommandLine& line) {
   return status.ok() ? kDone : Fail(status, kFailed);
 }
 
+int ShowPixels() {
+  const absl::Status status = WritePixelLines(std::cin, std::cout);
+  return status.ok() ? kDone : Fail(status, kFailed);
+}
+
 int Main(const std::vector<std::string>& arguments) {
   const absl::StatusOr<CommandLine> line = ParseCommandLine(arguments);
   if (!line.ok()) return Fail(line.status(), kWrongUse);
   if (line->command == "run") return Run(*line);
+  if (line->command == "pixels") return ShowPixels();
   return line->command == "dataset" ? ShowDataset(*line) : Tokenize(*line);
 }
 

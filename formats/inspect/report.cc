@@ -47,12 +47,13 @@ void AddLabels(const LabelSummary& labels, Json* json) {
   }
 }
 
-Json SetsJson(const std::map<std::string, SetReport>& sets) {
+Json SetsJson(const JobReport& report) {
   Json json = Json::object();
-  for (const auto& [name, set] : sets) {
+  for (const auto& [name, set] : report.sets) {
     Json& one = json[name];
     one = {{"rows", set.rows.rows}, {"held_out", set.held_out}};
     AddLabels(set.labels, &one);
+    if (report.image_size > 0) continue;
     one["token_length_histogram"] = HistogramJson(set.token_lengths, "tokens");
     one["max_tokens"] = set.max_tokens;
     one["truncated"] = set.truncated;
@@ -96,10 +97,18 @@ std::string Dump(const Json& json) {
 std::string ToJson(const DatasetReport& report) {
   Json json = {{"ok", report.problems.empty()}, {"rows", report.rows}};
   AddLabels(report.labels, &json);
-  json["length_histogram"] = HistogramJson(report.characters, "characters");
+  const auto& images = report.images;
+  json[images.has_value() ? "size_histogram" : "length_histogram"] =
+      images.has_value() ? HistogramJson(images->shorter_sides, "pixels")
+                         : HistogramJson(report.characters, "characters");
   json["duplicates"] = report.duplicates;
-  json["empty_texts"] = report.empty_texts;
-  json["ignored_columns"] = report.ignored_columns;
+  if (images.has_value()) {
+    json["decoded"] = images->decoded;
+    json["ignored_members"] = images->ignored_members;
+  } else {
+    json["empty_texts"] = report.empty_texts;
+    json["ignored_columns"] = report.ignored_columns;
+  }
   json["size_bytes"] = report.size_bytes;
   AddProblems(report.problems, &json);
   return Dump(json);
@@ -111,7 +120,8 @@ std::string ToJson(const ModelReport& report) {
                {"hidden_size", report.hidden_size},   {"layers", report.layers},
                {"max_length", report.max_length},     {"vocab_size", report.vocab_size},
                {"tokenizer", report.tokenizer},       {"labels", report.labels},
-               {"problem_type", report.problem_type}, {"pooling", report.pooling}};
+               {"problem_type", report.problem_type}, {"pooling", report.pooling},
+               {"image_size", report.image_size}};
   AddProblems(report.problems, &json);
   return Dump(json);
 }
@@ -120,18 +130,25 @@ std::string ToJson(const JobReport& report) {
   Json json = {{"ok", report.problems.empty()},
                {"work", report.work},
                {"max_length", report.max_length},
-               {"sets", SetsJson(report.sets)},
+               {"pooling", report.pooling},
+               {"sets", SetsJson(report)},
                {"overlaps", OverlapsJson(report.overlaps)},
                {"model_labels", report.model_labels},
                {"memory", MemoryJson(report.memory)}};
+  if (report.image_size > 0) json["image_size"] = report.image_size;
   AddProblems(report.problems, &json);
   return Dump(json);
 }
 
 std::string ToText(const DatasetReport& report) {
-  std::string text =
-      absl::StrCat(report.rows, " rows, ", report.size_bytes, " bytes, ", report.duplicates,
-                   " duplicates, ", report.empty_texts, " empty texts\n");
+  const auto& images = report.images;
+  std::string text = absl::StrCat(report.rows, " rows, ", report.size_bytes, " bytes, ",
+                                  report.duplicates, " duplicates, ");
+  if (images.has_value()) {
+    absl::StrAppend(&text, images->ignored_members, " other files\n");
+  } else {
+    absl::StrAppend(&text, report.empty_texts, " empty texts\n");
+  }
   for (const LabelCount& label : report.labels.classes) {
     absl::StrAppend(&text, "  label ", Printable(label.label), ": ", label.count, "\n");
   }
@@ -142,8 +159,10 @@ std::string ToText(const DatasetReport& report) {
     absl::StrAppend(&text, "  numbers from ", range->min, " to ", range->max, ", mean ",
                     range->mean, "\n");
   }
-  for (const LengthHistogram::Bucket& bucket : report.characters.buckets()) {
-    absl::StrAppend(&text, "  up to ", bucket.le, " characters: ", bucket.count, "\n");
+  const LengthHistogram& sizes = images.has_value() ? images->shorter_sides : report.characters;
+  for (const LengthHistogram::Bucket& bucket : sizes.buckets()) {
+    absl::StrAppend(&text, "  up to ", bucket.le,
+                    images.has_value() ? " pixels: " : " characters: ", bucket.count, "\n");
   }
   if (!report.ignored_columns.empty()) {
     absl::StrAppend(&text, "  ignored columns: ", NameList(report.ignored_columns), "\n");

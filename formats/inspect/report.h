@@ -17,20 +17,26 @@
 //   "count", "first_line"}] in class order, "unlabelled" (rows without any class; "multi" alone has
 //   them), "targets": {"min", "max", "mean"} ("number" alone)
 //
-// dataset: "rows", labels, "length_histogram" (characters of a row's texts together), "duplicates",
-//   "empty_texts", "ignored_columns", "size_bytes"
+// dataset: "rows", labels, "duplicates", "size_bytes"; of texts "length_histogram" (characters of a
+//   row's texts together), "empty_texts", "ignored_columns"; of images "size_histogram" (pixels of
+//   the shorter side), "decoded" (images whose pixels were read; of the others their header),
+//   "ignored_members"
 // model: "model_type", "architecture", "parameters", "hidden_size", "layers", "max_length",
 //   "vocab_size", "tokenizer" (its kind), "labels" and "problem_type" (of its classifier; [] and ""
-//   when it has none), "pooling" (of a sentence-transformers folder: "cls", "mean", …; else "");
-//   zeros and "" for what could not be read
-// job: "work"; "max_length" (tokens a row keeps); "sets": {"train", "eval", "test"}, those that
-//   there are, each with "rows", labels (all classes of the job or model), "token_length_histogram"
-//   and "max_tokens" (before truncation, special tokens included; both texts of a pair),
-//   "truncated" (rows longer than max_length), "tokens" (after truncation, all rows), and
-//   "held_out" (it is a part of train's file);
+//   when it has none), "pooling" (of a sentence-transformers folder: "cls", "mean", …; else ""),
+//   "image_size" (pixels of a side); zeros and "" for what could not be read, or what a model of
+//   its kind does not have
+// job: "work"; "max_length" (tokens a row keeps); "pooling" (what the head sits on: "first_token"
+// or
+//   "mean"; "" when there is no model to tell); of images "image_size" (pixels of a side that the
+//   model sees); "sets": {"train", "eval", "test"}, those that there are, each with "rows", labels
+//   (all classes of the job or model), "held_out" (it is a part of train's file), and of texts
+//   "token_length_histogram" and "max_tokens" (before truncation, special tokens included; both
+//   texts of a pair), "truncated" (rows longer than max_length), "tokens" (after truncation, all
+//   rows);
 //   "overlaps": [{"sets": ["train", "eval"], "rows", "first_lines": [[2, 9], …]}], where rows of
-//   the second set have exactly the texts of a row of the first, and where that is, five times
-//   (lines of the file that the set was read from);
+//   the second set have exactly the texts, or the image, of a row of the first, and where that is,
+//   five times (lines of the file that the set was read from; images are counted by their names);
 //   "model_labels": what evaluate and predict tell apart;
 //   "memory": {"estimated_bytes" and its parts: "weights", "optimizer", "gradients", "activations",
 //   "checkpoint", "data", "runtime"}, see formats/memory; null when there are errors
@@ -53,7 +59,8 @@ namespace attune {
 struct ModelReport {
   std::string model_type, architecture, tokenizer, problem_type, pooling;
   std::vector<std::string> labels;
-  int64_t parameters = 0, hidden_size = 0, layers = 0, max_length = 0, vocab_size = 0;
+  int64_t parameters = 0, hidden_size = 0, layers = 0, max_length = 0, vocab_size = 0,
+          image_size = 0;
   Problems problems;
 };
 
@@ -74,8 +81,9 @@ struct SetOverlap {
 };
 
 struct JobReport {
-  std::string work;
-  int64_t max_length = 0;
+  std::string work, pooling;
+  int64_t max_length = 0;                 // of texts
+  int64_t image_size = 0;                 // of images; 0: the job is about texts
   std::map<std::string, SetReport> sets;  // by name: "train", "eval", "test"
   std::vector<SetOverlap> overlaps;
   std::vector<std::string> model_labels;

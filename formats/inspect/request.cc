@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "formats/json/strict_json.h"
 #include "formats/text/utf8.h"
+#include "formats/weights/pooling.h"
 
 namespace attune {
 namespace {
@@ -126,6 +127,15 @@ absl::StatusOr<LoraSpec> ReadLora(const Json& json) {
   return lora;
 }
 
+absl::StatusOr<ImageSpec> ReadImage(const Json& json) {
+  ObjectReader reader(json, "request.image");
+  ImageSpec image;
+  if (reader.Has("size")) image.size = reader.Count("size");
+  if (reader.Has("batch_norms")) image.batch_norms = reader.Text("batch_norms");
+  ATTUNE_RETURN_IF_ERROR(reader.Finish());
+  return image;
+}
+
 // What "fine_tune" alone has.
 void ReadTuning(ObjectReader& reader, JobRequest* job) {
   job->train = ReadOptional(reader, "train");
@@ -137,6 +147,10 @@ void ReadTuning(ObjectReader& reader, JobRequest* job) {
   if (reader.Has("batch_size")) job->batch_size = reader.Count("batch_size");
   if (reader.Has("method")) job->method = reader.Text("method");
   if (reader.Has("top_layers")) job->top_layers = reader.Count("top_layers");
+  if (reader.Has("pooling")) {
+    job->pooling = reader.Text("pooling");
+    if (!IsPooling(job->pooling)) reader.Fail("pooling", "must be first_token or mean");
+  }
   const Json* lora = reader.Find("lora");
   if (lora == nullptr) return;
   absl::StatusOr<LoraSpec> spec = ReadLora(*lora);
@@ -149,10 +163,16 @@ absl::StatusOr<InspectRequest> ReadJob(const Json& json) {
   JobRequest job;
   if (reader.Has("work")) job.work = reader.Text("work");
   job.model_dir = reader.Text("model_dir");
-  if (reader.Text("task") != "text_classification") {
-    reader.Fail("task", "must be text_classification");
+  job.task = reader.Text("task");
+  if (job.task == "text_classification") {
+    job.max_length = reader.Count("max_length");
+  } else if (job.task != "image_classification") {
+    reader.Fail("task", "must be text_classification or image_classification");
+  } else if (const Json* image = reader.Find("image"); image != nullptr) {
+    absl::StatusOr<ImageSpec> spec = ReadImage(*image);
+    reader.Keep(spec.status());
+    if (spec.ok()) job.image = *std::move(spec);
   }
-  job.max_length = reader.Count("max_length");
   if (job.work == "fine_tune") {
     ReadTuning(reader, &job);
   } else if (job.work == "evaluate" || job.work == "predict") {

@@ -5,9 +5,12 @@
 //   {"kind": "model", "dir"}
 //   {"kind": "job", "work": "fine_tune", "model_dir", "task", "train": {dataset}, "eval": {dataset}
 //    or null, "test": {dataset} or null, "eval_fraction", "labels": […], "max_length",
-//    "batch_size", "method", "lora": {"rank", "target_modules": […]}, "top_layers"}
+//    "batch_size", "method", "lora": {"rank", "target_modules": […]}, "top_layers", "pooling",
+//    "image": {"size", "batch_norms"}}
 //   {"kind": "job", "work": "evaluate" or "predict", "model_dir", "task", "test": {dataset},
-//    "max_length"}
+//    "max_length", "image"}
+// "task" is "text_classification" or "image_classification"; "max_length" is of texts, "image" of
+// images and may be left out.
 // A dataset is the keys of the first kind; the last three of them may be left out, and so may
 // "work" and the keys from "batch_size" on. Keys and defaults are those of TrainerSpec. "predict"
 // reads no labels, whatever its dataset says.
@@ -32,16 +35,19 @@ struct ModelRequest {
 struct JobRequest {
   std::string work = "fine_tune";
   std::string model_dir;
+  std::string task = TrainerSpec().task;
   std::optional<DatasetSpec> train;       // "fine_tune" has it, and it alone
   std::optional<DatasetSpec> eval, test;  // `test` is what "evaluate" and "predict" read
   double eval_fraction = 0;               // of train, when there is no eval
   std::vector<std::string> labels;        // of "fine_tune" with classes
   int64_t max_length = 0;                 // 0: the model's maximum
-  // For the memory that it will need.
+  // For the memory that it will need, and where its head will sit.
   int64_t batch_size = HyperparameterSpec().batch_size;
   std::string method = TrainerSpec().method;
   LoraSpec lora;
   int64_t top_layers = 0;
+  std::string pooling;
+  ImageSpec image;  // how images are varied is not looked at
 };
 
 using InspectRequest = std::variant<DatasetSpec, ModelRequest, JobRequest>;

@@ -6,16 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
-#include "formats/datasets/labelled_text.h"
 #include "formats/datasets/split.h"
 #include "formats/text/name_list.h"
 #include "formats/text/utf8.h"
 
 namespace attune {
 
-SetInspection::SetInspection(const Tokenizer& tokenizer, int64_t max_length,
+SetInspection::SetInspection(RowSource& rows, int64_t max_length,
                              const std::vector<std::string>& classes, JobReport* report)
-    : tokenizer_(tokenizer),
+    : rows_(rows),
       max_length_(max_length),
       classes_(classes),
       known_(classes.begin(), classes.end()),
@@ -28,52 +27,49 @@ absl::Status SetInspection::Read(const DatasetSpec& spec, const std::string& nam
     sets_.try_emplace("eval", spec.label_kind).first->second.report.held_out = true;
   }
   Problems unknown;
-  ATTUNE_ASSIGN_OR_RETURN(
-      const LabelledTextScan scan, ScanLabelledText(spec, [&](const LabelledExample& example) {
-        CheckLabels(example, &unknown);
-        AddRow(example, IsHeldOut(example.texts, eval_fraction) ? "eval" : name);
-      }));
-  report_.problems.Merge(scan.problems, name);
-  report_.problems.Merge(unknown, name);
-  text_bytes_ = std::max(text_bytes_, scan.size_bytes);
+  ATTUNE_ASSIGN_OR_RETURN(Problems problems, rows_.Read(spec, [&](const InspectedRow& row) {
+    CheckLabels(row, &unknown);
+    AddRow(row, IsHeldOut(row.content, eval_fraction) ? "eval" : name);
+  }));
+  problems.Merge(unknown);
+  problems.PlaceIn(name);
+  report_.problems.Merge(problems);
   return absl::OkStatus();
 }
 
-void SetInspection::AddRow(const LabelledExample& example, const std::string& name) {
+void SetInspection::AddRow(const InspectedRow& row, const std::string& name) {
   Set& set = sets_.at(name);
-  set.labels.Add(example);
-  CountTokens(example.texts, &set.report);
-  const uint64_t hash = SplitHash(example.texts);
-  set.texts.try_emplace(hash, example.line);
+  set.labels.Add(row.example);
+  CountTokens(row.tokens, &set.report);
+  const uint64_t hash = SplitHash(row.content);
+  set.contents.try_emplace(hash, row.example.line);
   // The halves of a split share nothing: it goes by the same hash.
-  if (!set.report.held_out) FindOverlap(name, hash, example.line);
+  if (!set.report.held_out) FindOverlap(name, hash, row.example.line);
 }
 
-void SetInspection::CheckLabels(const LabelledExample& example, Problems* problems) const {
-  for (const std::string& label : example.labels) {
+void SetInspection::CheckLabels(const InspectedRow& row, Problems* problems) const {
+  for (const std::string& label : row.example.labels) {
     if (known_.contains(label)) continue;
-    problems->Add({"", example.line, 0,
-                   absl::StrCat("label '", Printable(label),
-                                "' is not among the labels: ", NameList(classes_)),
-                   "Correct the row, or add the label to the job."});
+    Problem problem = row.place;
+    problem.message = absl::StrCat("label '", Printable(label),
+                                   "' is not among the labels: ", NameList(classes_));
+    problem.remedy = "Correct the row, or add the label to the job.";
+    problems->Add(std::move(problem));
   }
 }
 
-void SetInspection::CountTokens(const std::vector<std::string>& texts, SetReport* report) const {
-  const Encoding encoding = texts.size() == 2 ? tokenizer_.EncodePair(texts[0], texts[1], 0)
-                                              : tokenizer_.Encode(texts[0], 0);
-  const auto length = static_cast<int64_t>(encoding.ids.size());
-  report->token_lengths.Add(length);
-  report->max_tokens = std::max(report->max_tokens, length);
-  report->rows.Add(std::min(length, max_length_));
-  if (length > max_length_) ++report->truncated;
+void SetInspection::CountTokens(int64_t tokens, SetReport* report) const {
+  report->token_lengths.Add(tokens);
+  report->max_tokens = std::max(report->max_tokens, tokens);
+  report->rows.Add(std::min(tokens, max_length_));
+  if (tokens > max_length_) ++report->truncated;
 }
 
 void SetInspection::FindOverlap(const std::string& name, uint64_t hash, int64_t line) {
   for (const auto& entry : sets_) {
     const std::string& other = entry.first;
-    const auto found = entry.second.texts.find(hash);
-    if (other == name || found == entry.second.texts.end()) continue;
+    const auto found = entry.second.contents.find(hash);
+    if (other == name || found == entry.second.contents.end()) continue;
     auto overlap =
         std::find_if(report_.overlaps.begin(), report_.overlaps.end(),
                      [&](const SetOverlap& o) { return o.first == other && o.second == name; });

@@ -13,15 +13,15 @@
 #include "absl/status/status.h"
 #include "formats/datasets/label_tally.h"
 #include "formats/inspect/report.h"
-#include "formats/tokenizers/tokenizer.h"
+#include "formats/inspect/row_source.h"
 
 namespace attune {
 
 class SetInspection {
  public:
   // `classes` by id; not looked at where labels are no classes. All are borrowed.
-  SetInspection(const Tokenizer& tokenizer, int64_t max_length,
-                const std::vector<std::string>& classes, JobReport* report);
+  SetInspection(RowSource& rows, int64_t max_length, const std::vector<std::string>& classes,
+                JobReport* report);
 
   // Reads the file as the set `name`. A part of it, as `eval_fraction` says, is the set "eval".
   // Sets are read in the order train, eval, test.
@@ -30,28 +30,25 @@ class SetInspection {
   // Puts what was counted into the report.
   void Finish();
 
-  int64_t text_bytes() const { return text_bytes_; }  // of the largest file
-
  private:
   struct Set {
     explicit Set(std::string kind) : labels(std::move(kind)) {}
     SetReport report;
     LabelTally labels;
-    absl::flat_hash_map<uint64_t, int64_t> texts;  // hash → first line
+    absl::flat_hash_map<uint64_t, int64_t> contents;  // hash → first line
   };
 
-  void AddRow(const LabelledExample& example, const std::string& name);
-  void CheckLabels(const LabelledExample& example, Problems* problems) const;
-  void CountTokens(const std::vector<std::string>& texts, SetReport* report) const;
+  void AddRow(const InspectedRow& row, const std::string& name);
+  void CheckLabels(const InspectedRow& row, Problems* problems) const;
+  void CountTokens(int64_t tokens, SetReport* report) const;
   void FindOverlap(const std::string& name, uint64_t hash, int64_t line);
 
-  const Tokenizer& tokenizer_;
+  RowSource& rows_;
   const int64_t max_length_;
   const std::vector<std::string>& classes_;
   const absl::flat_hash_set<std::string> known_;
   JobReport& report_;
   std::map<std::string, Set> sets_;
-  int64_t text_bytes_ = 0;
 };
 
 }  // namespace attune

@@ -13,8 +13,8 @@ namespace {
 
 constexpr int64_t kFloat = 4;
 constexpr int64_t kEvaluationTokens = 2048;  // as worker/trainer/batching/packed_batch.cc has it
-constexpr int64_t kRuntimeBytes = int64_t{165} << 20;
-constexpr double kAllocatorSlack = 1.7;
+constexpr int64_t kRuntimeBytes = int64_t{160} << 20;
+constexpr double kAllocatorSlack = 1.2;
 constexpr int64_t kRowBytes = 20;       // offset, label and line of a tokenized row
 constexpr int64_t kTextRowBytes = 150;  // strings and vectors around a row's texts
 constexpr double kVectorGrowth = 1.5;   // room that a vector grown by doubling keeps, on average
@@ -105,7 +105,8 @@ int64_t ActivationBytes(const MemoryInputs& inputs) {
   const int64_t tokens = LongestBatch(inputs.train, inputs.batch_size);
   int64_t kept = 0, temporary = 0;  // floats
   if (trained > 0) {
-    kept = tokens * ((trained - 1) * (8 * h + 2 * i) + 3 * h + h);
+    const int64_t layer = 8 * h + 2 * i;
+    kept = tokens * ((trained - 1) * layer + (inputs.mean_pooling ? layer : 3 * h) + h);
     temporary = tokens * (6 * h + 3 * i);
   }
   temporary = std::max(temporary, ForwardTokens(inputs) * (9 * h + 2 * i));

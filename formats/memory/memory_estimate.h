@@ -11,16 +11,18 @@
 //   checkpoint  12 Q          the copy of values and moments that is written beside the next steps
 //   activations  rows that the backward pass reads again: per token and trained layer 8 H + 2 I
 //                (input, query, key, value, context, attended, two norms; up, activated), of the
-//                last layer 3 H when only first tokens go on, H of the embedding norm. Beside them
-//                the larger of the backward pass' temporaries (6 H + 3 I a token) and one evaluated
-//                or, with frozen layers, precomputed batch (9 H + 2 I a token, of 2,048 tokens or
-//                one longer row). Times kAllocatorSlack: batches differ in size, and the allocator
-//                cannot fill every hole
+//                last layer 3 H when only first tokens go on to the head, H of the embedding norm.
+//                Beside them the larger of the backward pass' temporaries (6 H + 3 I a token) and
+//                one evaluated or, with frozen layers, precomputed batch (9 H + 2 I a token, of
+//                2,048 tokens or one longer row). Times kAllocatorSlack: one batch of an epoch is
+//                larger than is likely, some tensors are not counted, and between those of a step
+//                are holes (worker/trainer/device/tensor_memory.h)
 //   data         token ids and types of all rows (8 a token) and their bookkeeping. Of the texts
 //                only what exceeds gradients, activations and checkpoint: those come when the texts
 //                are gone. What frozen layers gave, 4 H a row (head) or a token (partial), which is
 //                mapped and read through
-//   runtime      libtorch, oneDNN and the program: measured
+//   runtime      libtorch, the program, and oneDNN with the code it keeps for 64 shapes of products
+//                (worker/trainer/device/threads.h): measured
 //
 // With frozen layers Q is what is trained, and only layers at or above the lowest trained one keep
 // rows for the backward pass; "head" and "lora" count the head's dense layer as trained, which in
@@ -57,6 +59,7 @@ struct MemoryInputs {
   std::string method = "full";
   LoraSpec lora;
   int64_t top_layers = 0;
+  bool mean_pooling = false;  // the head sits on the mean of all tokens
   int64_t batch_size = 8;
   RowTokens train;
   RowTokens evaluated;     // eval or test, whichever is larger

@@ -179,6 +179,11 @@ std::string ExportName(const EncoderConfig& config, std::string_view canonical) 
   return Joined(layer, part);
 }
 
+std::string PlainName(const EncoderConfig& config, std::string_view export_name) {
+  RemovePrefix(FamilyOf(config).prefix, &export_name);
+  return std::string(export_name);
+}
+
 bool IsUnusedTensor(const EncoderConfig& config, std::string_view name) {
   for (const std::string_view start : FamilyOf(config).unused) {
     if (name.substr(0, start.size()) == start) return true;

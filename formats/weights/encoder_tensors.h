@@ -35,6 +35,10 @@ std::string CanonicalName(const EncoderConfig& config, std::string_view name);
 // modules, without ".weight" or ".bias", are translated as well, in both directions.
 std::string ExportName(const EncoderConfig& config, std::string_view canonical);
 
+// The same name in a file of the family's plain model, whose encoder has no prefix. `export_name`
+// is one that ExportName gave, and not of the head.
+std::string PlainName(const EncoderConfig& config, std::string_view export_name);
+
 // Buffers and the heads of pretraining, which a base model has no use for. `name` is what
 // CanonicalName returned.
 bool IsUnusedTensor(const EncoderConfig& config, std::string_view name);

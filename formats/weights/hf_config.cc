@@ -9,6 +9,7 @@
 #include "formats/json/strict_json.h"
 #include "formats/text/utf8.h"
 #include "formats/weights/config_reader.h"
+#include "formats/weights/problem_type.h"
 
 namespace attune {
 namespace {
@@ -148,20 +149,6 @@ void ReadNumbers(ConfigReader& reader, const FamilyKeys& family, EncoderConfig* 
   reader.Only("add_cross_attention", false, "Choose an encoder.");
 }
 
-void ReadProblemType(ConfigReader& reader, EncoderConfig* config) {
-  const Json* type = reader.Find("problem_type");
-  if (type == nullptr) return;
-  for (const char* known :
-       {"single_label_classification", "multi_label_classification", "regression"}) {
-    if (*type == known) config->problem_type = known;
-  }
-  if (!config->problem_type.empty()) return;
-  reader.Refuse(absl::StrCat("problem_type ", ConfigReader::Text(*type),
-                             " is not supported; supported: single_label_classification, "
-                             "multi_label_classification, regression"),
-                "Correct or remove problem_type.");
-}
-
 void ReadLabels(ConfigReader& reader, EncoderConfig* config) {
   const Json* labels = reader.Find("id2label");
   if (labels == nullptr) return;
@@ -214,14 +201,14 @@ EncoderConfig ParseEncoderConfig(std::string_view text, Problems& problems) {
   ReadSizes(reader, *family, &config);
   SetFirstPosition(reader, &config);
   ReadNumbers(reader, *family, &config);
-  ReadProblemType(reader, &config);
+  ReadProblemType(reader, &config.problem_type);
   ReadLabels(reader, &config);
   return config;
 }
 
 absl::StatusOr<std::string> ConfigForClassifier(std::string_view text,
                                                 const std::vector<std::string>& labels,
-                                                std::string_view problem_type) {
+                                                std::string_view problem_type, Pooling pooling) {
   ATTUNE_ASSIGN_OR_RETURN(Json json, ParseJsonFile(text, kFile));
   if (!json.is_object()) return absl::InvalidArgumentError("config.json: expected an object");
   const auto type = json.find("model_type");
@@ -229,8 +216,8 @@ absl::StatusOr<std::string> ConfigForClassifier(std::string_view text,
   if (family == nullptr) return absl::InvalidArgumentError("config.json: another model_type");
   const bool unnamed = problem_type == "regression" && labels.empty();
   const std::vector<std::string> names = unnamed ? std::vector<std::string>{"LABEL_0"} : labels;
-  json["architectures"] =
-      Json::array({absl::StrCat(std::string(family->class_prefix), "ForSequenceClassification")});
+  const char* kind = pooling == Pooling::kMean ? "Model" : "ForSequenceClassification";
+  json["architectures"] = Json::array({absl::StrCat(std::string(family->class_prefix), kind)});
   json["problem_type"] = std::string(problem_type);
   Json id2label = Json::object(), label2id = Json::object();
   for (size_t i = 0; i < names.size(); ++i) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "formats/problems.h"
+#include "formats/weights/pooling.h"
 
 namespace attune {
 
@@ -47,13 +48,15 @@ struct EncoderConfig {
 // nothing was added. `json` is the whole file.
 EncoderConfig ParseEncoderConfig(std::string_view json, Problems& problems);
 
-// The same file for a model with a head over `labels`, whose weights are float32: architectures,
+// The same file for a model with a head over `labels`, whose weights are float32: architectures
+// (…ForSequenceClassification, or …Model where the head on the mean is not part of it),
 // problem_type, id2label and label2id are set, and num_labels and dtype where they stand; every
 // other key is kept, in its place. `problem_type` is "single_label_classification",
 // "multi_label_classification" or "regression", whose one output is LABEL_0 unless `labels` names
 // it. Two-space indent and ASCII, as transformers writes it.
 absl::StatusOr<std::string> ConfigForClassifier(std::string_view json,
                                                 const std::vector<std::string>& labels,
-                                                std::string_view problem_type);
+                                                std::string_view problem_type,
+                                                Pooling pooling = Pooling::kFirstToken);
 
 }  // namespace attune

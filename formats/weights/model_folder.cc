@@ -2,8 +2,10 @@
 #include "formats/weights/model_folder.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "formats/files/regular_file.h"
@@ -29,12 +31,13 @@ bool IsFloating(const TensorInfo& tensor) {
 // it has what it needs.
 class ModelFolderReader {
  public:
-  ModelFolderReader(const std::string& dir, Problems& problems) : problems_(problems) {
+  ModelFolderReader(const std::string& dir, Problems& problems) : root_(dir), problems_(problems) {
     folder_->dir_ = dir;
   }
 
   std::unique_ptr<ModelFolder> Read() {
     if (!ReadNames() || !ReadModules() || !ReadConfig() || !OpenWeights()) return nullptr;
+    if (!OpenHeadOnMean()) return nullptr;
     IndexTensors();
     CheckTensors();
     CheckHead();
@@ -71,30 +74,54 @@ class ModelFolderReader {
     if (!Has("modules.json")) return true;
     const absl::StatusOr<std::string> text = ReadFile("modules.json", kMaxConfigBytes);
     if (!text.ok()) return false;
-    const SentenceModules modules = ParseSentenceModules(*text, problems_);
+    modules_ = ParseSentenceModules(*text, problems_);
     if (!problems_.empty()) return false;
-    const std::string root = folder_->dir_;
-    if (modules.pooling.has_value()) ReadPooling(*modules.pooling);
-    if (modules.transformer.empty()) return problems_.empty();
-    folder_->dir_ = absl::StrCat(root, "/", modules.transformer);
+    if (modules_.pooling.has_value()) ReadPooling(*modules_.pooling);
+    if (modules_.transformer.empty()) return problems_.empty();
+    folder_->dir_ = absl::StrCat(root_, "/", modules_.transformer);
     names_.clear();
     folder_->tokenizer_files_.clear();
     return ReadNames();
   }
 
-  void ReadPooling(const std::string& name) {
-    const std::string dir = absl::StrCat(folder_->dir_, "/", name);
-    const std::string where = absl::StrCat(name, name.empty() ? "" : "/", "config.json");
+  static std::string ConfigOf(const std::string& module) {
+    return absl::StrCat(module, module.empty() ? "" : "/", "config.json");
+  }
+
+  // The module's config.json; nothing when the model files alone were handed in.
+  std::optional<std::string> ReadModule(const std::string& module) {
+    const std::string dir = absl::StrCat(root_, "/", module);
     const absl::StatusOr<RegularFile> file = RegularFile::OpenIn(dir, "config.json");
     const absl::StatusOr<std::string> text =
         file.ok() ? file->ReadAll(kMaxConfigBytes) : absl::StatusOr<std::string>(file.status());
-    if (absl::IsNotFound(text.status())) return;  // the model files alone were handed in
-    if (!text.ok()) {
-      Refuse(where, std::string(text.status().message()),
+    if (text.ok()) return *text;
+    if (!absl::IsNotFound(text.status())) {
+      Refuse(ConfigOf(module), std::string(text.status().message()),
              "Hand in the whole folder that sentence-transformers saved.");
-      return;
     }
-    folder_->pooling_ = ParsePooling(*text, where, problems_);
+    return std::nullopt;
+  }
+
+  void ReadPooling(const std::string& module) {
+    const std::optional<std::string> text = ReadModule(module);
+    if (text.has_value()) folder_->pooling_ = ParsePooling(*text, ConfigOf(module), problems_);
+  }
+
+  // A linear layer on the mean is a classifier where config.json names its outputs.
+  bool OpenHeadOnMean() {
+    if (modules_.dense.empty() || folder_->pooling_ != "mean") return true;
+    const std::optional<std::string> text = ReadModule(modules_.dense);
+    if (!text.has_value()) return problems_.empty();
+    const std::optional<int64_t> outputs =
+        ParseLinear(*text, folder_->config_.hidden_size, ConfigOf(modules_.dense), problems_);
+    const auto labels = static_cast<int64_t>(folder_->config_.labels.size());
+    if (!outputs.has_value() || *outputs == 0 || *outputs != labels) return problems_.empty();
+    auto dense = OpenWeightsFile(absl::StrCat(root_, "/", modules_.dense),
+                                 absl::StrCat(modules_.dense, "/"), problems_);
+    if (dense == nullptr) return false;
+    folder_->head_pooling_ = Pooling::kMean;
+    folder_->files_.push_back(std::move(dense));
+    return true;
   }
 
   bool ReadConfig() {
@@ -120,10 +147,21 @@ class ModelFolderReader {
     return problems_.empty();
   }
 
+  // A head on the mean is in the last file, as "linear".
+  std::string NameOf(const TensorInfo& tensor, size_t file) const {
+    constexpr std::string_view kLinear = "linear.";
+    const bool head =
+        folder_->head_pooling_ == Pooling::kMean && file + 1 == folder_->files_.size();
+    if (head && absl::StartsWith(tensor.name, "linear.")) {
+      return absl::StrCat("head.out.", tensor.name.substr(kLinear.size()));
+    }
+    return CanonicalName(folder_->config_, tensor.name);
+  }
+
   void IndexTensors() {
     for (size_t i = 0; i < folder_->files_.size(); ++i) {
       for (const TensorInfo& tensor : folder_->files_[i]->tensors()) {
-        const std::string name = CanonicalName(folder_->config_, tensor.name);
+        const std::string name = NameOf(tensor, i);
         if (IsUnusedTensor(folder_->config_, name)) continue;
         if (!folder_->tensors_.insert({name, {i, &tensor}}).second) {
           Refuse(folder_->files_[i]->name(),
@@ -207,7 +245,9 @@ class ModelFolderReader {
            kOwnWeights);
   }
 
+  const std::string root_;
   Problems& problems_;
+  SentenceModules modules_;
   std::unique_ptr<ModelFolder> folder_{new ModelFolder};
   std::set<std::string> names_;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A base model as a Hugging Face folder: config.json, model.safetensors or its shards with
-// model.safetensors.index.json, the files of its tokenizer, and those of sentence-transformers.
+// model.safetensors.index.json, the files of its tokenizer, and those of sentence-transformers,
+// which may be a classifier too: mean pooling, and a linear layer with an output for each label of
+// config.json.
 // Opening it checks everything but the weights' values; nothing in it is code, and nothing is
 // executed or followed out of the folder.
 #pragma once
@@ -17,6 +19,7 @@
 #include "formats/problems.h"
 #include "formats/tokenizers/tokenizer.h"
 #include "formats/weights/hf_config.h"
+#include "formats/weights/pooling.h"
 #include "formats/weights/safetensors.h"
 
 namespace attune {
@@ -38,6 +41,10 @@ class ModelFolder {
   // How a sentence-transformers folder makes one vector of a text's tokens: "cls", "mean", or
   // another that nothing here trains on; "" when the folder does not say.
   const std::string& pooling() const { return pooling_; }
+  // What "head.out", if there is one, was trained on.
+  Pooling head_pooling() const { return head_pooling_; }
+  // Both, for ChoosePooling.
+  BasePooling base_pooling() const { return {pooling_, Has("head.out.weight"), head_pooling_}; }
   // Names of the outputs of "head.out": id2label, or LABEL_0, LABEL_1, … when config.json has none.
   // {} when the folder has no such head, or id2label is of another number of outputs.
   std::vector<std::string> Labels() const;
@@ -70,6 +77,7 @@ class ModelFolder {
   std::string config_json_;
   EncoderConfig config_;
   std::string pooling_;
+  Pooling head_pooling_ = Pooling::kFirstToken;
   int64_t parameters_ = 0;
   std::vector<std::unique_ptr<SafetensorsFile>> files_;
   std::map<std::string, Source, std::less<>> tensors_;

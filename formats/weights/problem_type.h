@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "formats/weights/config_reader.h"
+
 namespace attune {
 
 // "single", "multi" or "number". Where config.json has no problem_type, transformers takes one
@@ -14,5 +16,8 @@ namespace attune {
 std::string KindOfProblem(std::string_view problem_type, int64_t outputs);
 // Its inverse: what is written into a new model's config.json.
 std::string ProblemOfKind(std::string_view kind);
+
+// Of a config.json, "" when it has none; another value than the three known ones is refused.
+void ReadProblemType(ConfigReader& reader, std::string* out);
 
 }  // namespace attune

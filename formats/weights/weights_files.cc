@@ -26,6 +26,18 @@ bool IsPickle(const std::string& name) {
          absl::EndsWith(name, ".pth") || absl::EndsWith(name, ".ckpt");
 }
 
+// `shown` is what problems call it.
+std::unique_ptr<SafetensorsFile> OpenNamed(const std::string& dir, const std::string& name,
+                                           const std::string& shown, Problems& problems) {
+  absl::StatusOr<RegularFile> file = RegularFile::OpenIn(dir, name);
+  absl::StatusOr<SafetensorsFile> weights = file.ok()
+                                                ? SafetensorsFile::Open(*std::move(file), shown)
+                                                : absl::StatusOr<SafetensorsFile>(file.status());
+  if (weights.ok()) return std::make_unique<SafetensorsFile>(*std::move(weights));
+  problems.Add({"", 0, 0, std::string(weights.status().message()), "Hand in the file again."});
+  return nullptr;
+}
+
 class WeightsFilesOpener {
  public:
   WeightsFilesOpener(const std::string& dir, const std::set<std::string>& names, Problems& problems)
@@ -54,15 +66,9 @@ class WeightsFilesOpener {
   }
 
   bool OpenFile(const std::string& name) {
-    absl::StatusOr<RegularFile> file = RegularFile::OpenIn(dir_, name);
-    absl::StatusOr<SafetensorsFile> weights = file.ok()
-                                                  ? SafetensorsFile::Open(*std::move(file), name)
-                                                  : absl::StatusOr<SafetensorsFile>(file.status());
-    if (!weights.ok()) {
-      Refuse("", std::string(weights.status().message()), "Hand in the file again.");
-      return false;
-    }
-    files_.push_back(std::make_unique<SafetensorsFile>(*std::move(weights)));
+    std::unique_ptr<SafetensorsFile> file = OpenNamed(dir_, name, name, problems_);
+    if (file == nullptr) return false;
+    files_.push_back(std::move(file));
     return true;
   }
 
@@ -132,6 +138,11 @@ std::vector<std::unique_ptr<SafetensorsFile>> OpenWeightsFiles(const std::string
   WeightsFilesOpener opener(dir, names, problems);
   opener.Open();
   return opener.Take();
+}
+
+std::unique_ptr<SafetensorsFile> OpenWeightsFile(const std::string& dir, const std::string& prefix,
+                                                 Problems& problems) {
+  return OpenNamed(dir, kSingle, absl::StrCat(prefix, kSingle), problems);
 }
 
 }  // namespace attune

@@ -19,4 +19,9 @@ std::vector<std::unique_ptr<SafetensorsFile>> OpenWeightsFiles(const std::string
                                                                const std::set<std::string>& names,
                                                                Problems& problems);
 
+// model.safetensors of a folder that has no shards; nullptr when there are problems, which call the
+// file by `prefix` and its name.
+std::unique_ptr<SafetensorsFile> OpenWeightsFile(const std::string& dir, const std::string& prefix,
+                                                 Problems& problems);
+
 }  // namespace attune

@@ -20,6 +20,8 @@ const char* FormatName(v1::Dataset::Format format) {
       return "tsv";
     case v1::Dataset::JSONL:
       return "jsonl";
+    case v1::Dataset::IMAGES:
+      return "images";
     default:
       return "csv";
   }
@@ -35,6 +37,18 @@ const char* LabelKindName(v1::LabelKind kind) {
       return "none";
     default:
       return "single";
+  }
+}
+
+// "": as the base has it.
+const char* PoolingName(v1::Pooling pooling) {
+  switch (pooling) {
+    case v1::POOLING_FIRST_TOKEN:
+      return "first_token";
+    case v1::POOLING_MEAN:
+      return "mean";
+    default:
+      return "";
   }
 }
 
@@ -78,6 +92,39 @@ void AddMethod(const v1::FineTune& tune, Json& json) {
   }
 }
 
+const char* BatchNormsName(v1::BatchNorms batch_norms) {
+  switch (batch_norms) {
+    case v1::BATCH_NORMS_TRAINED:
+      return "trained";
+    case v1::BATCH_NORMS_FROZEN:
+      return "frozen";
+    default:
+      return "fixed_statistics";
+  }
+}
+
+// What the check and the memory hang on; how images are varied is no part of it.
+Json ImageJson(const v1::ImageClassification& task) {
+  return {{"size", task.image_size()}, {"batch_norms", BatchNormsName(task.batch_norms())}};
+}
+
+void AddTask(const v1::FineTune& tune, Json& json) {
+  if (tune.has_image_classification()) {
+    json["image"] = ImageJson(tune.image_classification());
+    return;
+  }
+  json["max_length"] = tune.text_classification().max_length();
+  if (const char* pooling = PoolingName(tune.text_classification().pooling()); *pooling != '\0') {
+    json["pooling"] = pooling;
+  }
+}
+
+// Evaluate and Predict are of the task that their rows are of.
+bool IsOfImages(const JobCheckInputs& inputs, const v1::JobSpec& spec) {
+  if (spec.has_fine_tune()) return spec.fine_tune().has_image_classification();
+  return inputs.test && inputs.test->dataset.format() == v1::Dataset::IMAGES;
+}
+
 void AddFineTune(const JobCheckInputs& inputs, const v1::FineTune& tune, Json& json) {
   Json labels = Json::array();
   for (const std::string& label : inputs.train->dataset.labels()) labels.push_back(label);
@@ -87,7 +134,7 @@ void AddFineTune(const JobCheckInputs& inputs, const v1::FineTune& tune, Json& j
   json["test"] = OptionalJson(inputs.test);
   json["eval_fraction"] = tune.eval_fraction();
   json["labels"] = std::move(labels);
-  json["max_length"] = tune.text_classification().max_length();
+  AddTask(tune, json);
   const v1::Hyperparameters& hyperparameters = tune.hyperparameters();
   if (hyperparameters.has_batch_size()) json["batch_size"] = hyperparameters.batch_size();
   AddMethod(tune, json);
@@ -161,13 +208,17 @@ std::string ModelRequestJson(std::string_view dir) {
 }
 
 std::string JobRequestJson(const JobCheckInputs& inputs, const v1::JobSpec& spec) {
-  Json json = {{"kind", "job"}, {"model_dir", inputs.model_dir}, {"task", "text_classification"}};
+  const bool images = IsOfImages(inputs, spec);
+  Json json = {{"kind", "job"},
+               {"model_dir", inputs.model_dir},
+               {"task", images ? "image_classification" : "text_classification"}};
   if (spec.has_fine_tune()) {
     AddFineTune(inputs, spec.fine_tune(), json);
     return Dump(json);
   }
   json["work"] = spec.has_evaluate() ? "evaluate" : "predict";
   json["test"] = OptionalJson(inputs.test);
+  if (images) return Dump(json);
   json["max_length"] =
       spec.has_evaluate() ? spec.evaluate().max_length() : spec.predict().max_length();
   return Dump(json);

@@ -9,6 +9,9 @@ namespace {
 constexpr double kLearningRate = 5e-5;
 constexpr double kLoraLearningRate = 10 * kLearningRate;  // few weights, which start at no effect
 constexpr double kHeadLearningRate = 1e-3;                // a new layer on features that stay
+// Convolutional networks with fixed batch norm statistics, an ImageNet base and a few thousand
+// images: Fashion-MNIST 2,000/1,000 in two epochs 0.865.
+constexpr double kImageLearningRate = 3e-4;
 
 template <typename Message, typename Value>
 void Default(Message& message, bool set, void (Message::*setter)(Value), Value value) {
@@ -16,15 +19,19 @@ void Default(Message& message, bool set, void (Message::*setter)(Value), Value v
 }
 
 double LearningRateOf(const v1::FineTune& tune) {
-  return tune.has_lora() ? kLoraLearningRate : tune.has_head() ? kHeadLearningRate : kLearningRate;
+  if (tune.has_lora()) return kLoraLearningRate;
+  if (tune.has_head()) return kHeadLearningRate;
+  return tune.has_image_classification() ? kImageLearningRate : kLearningRate;
 }
 
-void FillHyperparameters(v1::Hyperparameters& h, double learning_rate) {
+void FillHyperparameters(v1::FineTune& tune) {
   using H = v1::Hyperparameters;
-  Default(h, h.has_epochs(), &H::set_epochs, 3.0);
-  Default(h, h.has_batch_size(), &H::set_batch_size, int64_t{8});
+  H& h = *tune.mutable_hyperparameters();
+  const bool images = tune.has_image_classification();
+  Default(h, h.has_epochs(), &H::set_epochs, images && tune.has_head() ? 5.0 : 3.0);
+  Default(h, h.has_batch_size(), &H::set_batch_size, int64_t{images ? 32 : 8});
   Default(h, h.has_gradient_accumulation_steps(), &H::set_gradient_accumulation_steps, int64_t{1});
-  Default(h, h.has_learning_rate(), &H::set_learning_rate, learning_rate);
+  Default(h, h.has_learning_rate(), &H::set_learning_rate, LearningRateOf(tune));
   Default(h, h.has_warmup_ratio(), &H::set_warmup_ratio, 0.0);
   Default(h, h.has_warmup_steps(), &H::set_warmup_steps, int64_t{0});
   Default(h, h.has_weight_decay(), &H::set_weight_decay, 0.0);
@@ -59,7 +66,15 @@ void FillMethod(v1::FineTune& tune, const v1::Model& base) {
   FillTargets(lora, base);
 }
 
-void FillPolicies(v1::FineTune& tune, v1::LabelKind label_kind) {
+void FillTask(v1::FineTune& tune) {
+  if (!tune.has_image_classification()) return;
+  v1::ImageClassification& task = *tune.mutable_image_classification();
+  if (task.batch_norms() == v1::BATCH_NORMS_UNSPECIFIED) {
+    task.set_batch_norms(v1::BATCH_NORMS_FIXED_STATISTICS);
+  }
+}
+
+void FillPolicies(v1::FineTune& tune, const v1::Dataset& train) {
   using E = v1::EvaluationPolicy;
   E& evaluation = *tune.mutable_evaluation();
   Default(evaluation, evaluation.has_every_steps(), &E::set_every_steps, int64_t{0});
@@ -67,7 +82,9 @@ void FillPolicies(v1::FineTune& tune, v1::LabelKind label_kind) {
           int64_t{0});
   Default(evaluation, evaluation.has_early_stopping_min_delta(), &E::set_early_stopping_min_delta,
           0.0);
-  if (!evaluation.has_best_metric()) evaluation.set_best_metric(MetricsOf(label_kind).front());
+  if (!evaluation.has_best_metric()) {
+    evaluation.set_best_metric(MetricsOf(KindOf(train), LabelKindOf(train)).front());
+  }
 
   v1::CheckpointPolicy& checkpoints = *tune.mutable_checkpoints();
   if (!checkpoints.has_interval()) checkpoints.mutable_interval()->set_seconds(300);
@@ -81,9 +98,13 @@ void FillDefaults(v1::JobSpec& spec, const JobInputs& inputs) {
   if (spec.has_fine_tune()) {
     v1::FineTune& tune = *spec.mutable_fine_tune();
     FillMethod(tune, inputs.model);
-    FillHyperparameters(*tune.mutable_hyperparameters(), LearningRateOf(tune));
-    FillPolicies(tune, LabelKindOf(*inputs.train));
+    FillTask(tune);
+    FillHyperparameters(tune);
+    FillPolicies(tune, *inputs.train);
+  } else if (spec.has_predict()) {
+    spec.mutable_predict()->set_task(TaskOn(KindOf(*inputs.test)));
   } else if (spec.has_evaluate()) {
+    spec.mutable_evaluate()->set_task(TaskOn(KindOf(*inputs.test)));
     Default(*spec.mutable_evaluate(), spec.evaluate().has_compare_base(),
             &v1::Evaluate::set_compare_base, inputs.compare.has_value());
   }

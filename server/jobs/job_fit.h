@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a spec fits the rows that it refers to: kinds of labels, metrics that exist for them, a
-// model that can do the work. Pure. What a model that is still CHECKING leaves open is no
-// violation; it is asked again when the checks are done.
+// Whether a spec fits the rows that it refers to: texts or images, kinds of labels, metrics that
+// exist for them, a model that can do the work. Pure. What a model that is still CHECKING leaves
+// open is no violation; it is asked again when the checks are done.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@
 
 #include "attune/v1/job_spec.pb.h"
 #include "base/errors.h"
+#include "server/jobs/input_kind.h"
 #include "server/jobs/job_inputs.h"
 
 namespace attune {
@@ -19,6 +20,6 @@ std::vector<FieldViolation> CheckFit(const v1::JobSpec& spec, const JobInputs& i
 std::string LabelKindWord(v1::LabelKind kind);
 
 // The metrics that an evaluation of such labels has; the first is the default best_metric.
-const std::vector<std::string>& MetricsOf(v1::LabelKind kind);
+std::vector<std::string> MetricsOf(InputKind rows, v1::LabelKind kind);
 
 }  // namespace attune

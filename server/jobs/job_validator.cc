@@ -12,7 +12,9 @@
 #include "base/resource_name.h"
 #include "server/jobs/canonical_bytes.h"
 #include "server/jobs/field_checks.h"
+#include "server/jobs/input_kind.h"
 #include "server/jobs/start_checkpoint.h"
+#include "server/jobs/task_validator.h"
 
 namespace attune {
 namespace {
@@ -23,7 +25,6 @@ constexpr int kMaxDisplayCharacters = 128;
 constexpr size_t kMaxPrefix = 40;
 constexpr int64_t kMaxSeconds = int64_t{10} * 366 * 86400;  // ten years
 constexpr double kAnyFinite = std::numeric_limits<float>::max();
-constexpr int64_t kMaxLength = 1 << 20;
 constexpr int64_t kMaxLayers = 1024;
 constexpr int kMaxEntries = 64;        // of a list in the spec
 constexpr size_t kMaxNameBytes = 128;  // of a module or parameter
@@ -184,16 +185,6 @@ void CheckPolicies(const v1::FineTune& tune, FieldChecks& checks) {
   checks.AtLeast("job.spec.fine_tune.checkpoints.every_steps", tune.checkpoints().every_steps(), 0);
 }
 
-void CheckTask(const v1::TextClassification& task, FieldChecks& checks) {
-  checks.Integer("job.spec.fine_tune.text_classification.max_length", task.max_length(), 0,
-                 kMaxLength);
-  if (!v1::ClassWeighting_IsValid(task.class_weighting())) {
-    checks.Add("job.spec.fine_tune.text_classification.class_weighting",
-               absl::StrCat("must be CLASS_WEIGHTING_BALANCED or unset, got ",
-                            static_cast<int>(task.class_weighting())));
-  }
-}
-
 void CheckFineTune(const v1::FineTune& tune, FieldChecks& checks) {
   if (tune.has_start_checkpoint()) CheckStartReference(tune.start_checkpoint(), checks);
   if (!tune.has_start_checkpoint() || !tune.base_model().empty()) {
@@ -210,11 +201,7 @@ void CheckFineTune(const v1::FineTune& tune, FieldChecks& checks) {
   if (!tune.eval_dataset().empty() && tune.eval_fraction() > 0) {
     checks.Add("job.spec.fine_tune.eval_fraction", "must not be set together with eval_dataset");
   }
-  if (tune.task_case() == v1::FineTune::TASK_NOT_SET) {
-    checks.Add("job.spec.fine_tune.task", "is required: set text_classification");
-  } else {
-    CheckTask(tune.text_classification(), checks);
-  }
+  CheckTask(tune, checks);
   CheckMethod(tune, checks);
   CheckHyperparameters(tune.hyperparameters(), checks);
   CheckPolicies(tune, checks);
@@ -225,7 +212,7 @@ template <typename Work>
 void CheckUseOfModel(const std::string& base, const Work& work, FieldChecks& checks) {
   checks.Reference(base + ".model", "models", work.model());
   checks.Reference(base + ".dataset", "datasets", work.dataset());
-  checks.Integer(base + ".max_length", work.max_length(), 0, kMaxLength);
+  checks.Integer(base + ".max_length", work.max_length(), 0, kMaxRowTokens);
 }
 
 void CheckWork(const v1::JobSpec& spec, FieldChecks& checks) {
@@ -278,14 +265,12 @@ std::string RequestDigest(const v1::CreateJobRequest& request) {
 }
 
 std::string TaskName(const v1::JobSpec& spec) {
-  if (spec.has_evaluate() || spec.has_predict()) return "text_classification";
-  switch (spec.fine_tune().task_case()) {
-    case v1::FineTune::kTextClassification:
-      return "text_classification";
-    case v1::FineTune::TASK_NOT_SET:
-      break;
+  if (spec.has_fine_tune()) {
+    return TaskOn(spec.fine_tune().has_image_classification() ? InputKind::kImages
+                                                              : InputKind::kTexts);
   }
-  return "unknown";
+  const std::string& task = spec.has_evaluate() ? spec.evaluate().task() : spec.predict().task();
+  return task.empty() ? TaskOn(InputKind::kTexts) : task;
 }
 
 std::string MethodName(const v1::JobSpec& spec) {

@@ -22,7 +22,9 @@ constexpr size_t kMaxColumnName = 256;
 constexpr size_t kMaxLabelNames = 1000;
 constexpr int kMaxRows = 32;
 constexpr size_t kMaxTextBytes = 64 << 10;
-constexpr size_t kMaxTextsBytes = 2 << 20;  // they travel in one message
+// Rows travel in one message, of 4 MiB at most.
+constexpr size_t kMaxTextsBytes = 2 << 20;
+constexpr size_t kMaxRowsBytes = 3 << 20;
 
 bool HasControl(std::string_view text) {
   for (const char c : text) {
@@ -74,8 +76,13 @@ bool IsName(const std::string& text) {
   return !text.empty() && text.size() <= kMaxColumnName && !HasControl(text);
 }
 
-void CheckColumns(const v1::TextColumns& columns, std::vector<FieldViolation>& out) {
-  if (columns.text_size() < 1 || columns.text_size() > 2) {
+void CheckColumns(const v1::Dataset& dataset, std::vector<FieldViolation>& out) {
+  const v1::TextColumns& columns = dataset.columns();
+  if (dataset.format() == v1::Dataset::IMAGES) {
+    if (columns.text_size() > 0) {
+      out.push_back({"dataset.columns.text", "must be empty: a dataset of images has no texts"});
+    }
+  } else if (columns.text_size() < 1 || columns.text_size() > 2) {
     out.push_back({"dataset.columns.text", "must name one column, or two for pairs"});
   }
   std::vector<std::string> named = {columns.text().begin(), columns.text().end()};
@@ -127,6 +134,28 @@ void CheckLabels(const v1::TextColumns& columns, std::vector<FieldViolation>& ou
   }
 }
 
+struct RowBytes {
+  size_t texts = 0, images = 0;
+};
+
+void CheckRow(const v1::TextRow& row, const std::string& field, RowBytes& together,
+              std::vector<FieldViolation>& out) {
+  together.images += row.image().size();
+  if (!row.image().empty()) {
+    if (!row.texts().empty()) out.push_back({field, "must hold texts or an image, not both"});
+  } else if (row.texts().empty() || row.texts_size() > 2) {
+    out.push_back({field + ".texts",
+                   absl::StrCat("must hold one text, or two for a pair, got ", row.texts_size())});
+  }
+  for (int i = 0; i < row.texts_size(); ++i) {
+    const size_t bytes = row.texts(i).size();
+    together.texts += bytes;
+    if (bytes <= kMaxTextBytes) continue;
+    out.push_back({absl::StrCat(field, ".texts[", i, "]"),
+                   absl::StrCat("must have at most ", kMaxTextBytes, " bytes, got ", bytes)});
+  }
+}
+
 }  // namespace
 
 std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& request) {
@@ -141,10 +170,11 @@ std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& requ
   }
   if (dataset.format() == v1::Dataset::FORMAT_UNSPECIFIED ||
       !v1::Dataset::Format_IsValid(dataset.format())) {
-    out.push_back(
-        {"dataset.format", "must be CSV, TSV or JSONL; the file's extension does not tell which"});
+    out.push_back({"dataset.format",
+                   "must be CSV, TSV, JSONL or IMAGES (a tar that is not compressed); the file's "
+                   "extension does not tell which"});
   }
-  CheckColumns(dataset.columns(), out);
+  CheckColumns(dataset, out);
   CheckLabels(dataset.columns(), out);
   return out;
 }
@@ -180,25 +210,19 @@ std::vector<FieldViolation> ValidatePrediction(const v1::PredictRequest& request
   if (request.max_length() < 0) {
     out.push_back({"max_length", absl::StrCat("must be ≥ 0, got ", request.max_length())});
   }
-  size_t together = 0;
+  RowBytes together;
   for (int i = 0; i < request.rows_size(); ++i) {
-    const auto& texts = request.rows(i).texts();
-    const std::string field = absl::StrCat("rows[", i, "].texts");
-    if (texts.empty() || texts.size() > 2) {
-      out.push_back(
-          {field, absl::StrCat("must hold one text, or two for a pair, got ", texts.size())});
-    }
-    for (int j = 0; j < texts.size(); ++j) {
-      together += texts[j].size();
-      if (texts[j].size() <= kMaxTextBytes) continue;
-      out.push_back(
-          {absl::StrCat(field, "[", j, "]"),
-           absl::StrCat("must have at most ", kMaxTextBytes, " bytes, got ", texts[j].size())});
-    }
+    CheckRow(request.rows(i), absl::StrCat("rows[", i, "]"), together, out);
   }
-  if (together > kMaxTextsBytes) {
+  if (together.texts > kMaxTextsBytes) {
     out.push_back({"rows", absl::StrCat("must have at most ", kMaxTextsBytes,
-                                        " bytes of text together, got ", together)});
+                                        " bytes of text together, got ", together.texts)});
+  }
+  if (together.texts + together.images > kMaxRowsBytes) {
+    out.push_back({"rows", absl::StrCat("must have at most ", kMaxRowsBytes,
+                                        " bytes together, got ", together.texts + together.images,
+                                        "; send fewer or smaller images, or predict a dataset of "
+                                        "them with a job")});
   }
   return out;
 }
@@ -209,9 +233,10 @@ void FillDefaults(v1::Dataset& dataset) {
     if (absl::EndsWith(path, ".csv")) dataset.set_format(v1::Dataset::CSV);
     if (absl::EndsWith(path, ".tsv")) dataset.set_format(v1::Dataset::TSV);
     if (absl::EndsWith(path, ".jsonl")) dataset.set_format(v1::Dataset::JSONL);
+    if (absl::EndsWith(path, ".tar")) dataset.set_format(v1::Dataset::IMAGES);
   }
   v1::TextColumns& columns = *dataset.mutable_columns();
-  if (columns.text().empty()) columns.add_text("text");
+  if (columns.text().empty() && dataset.format() != v1::Dataset::IMAGES) columns.add_text("text");
   if (columns.label().empty()) columns.set_label("label");
 }
 

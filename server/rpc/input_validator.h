@@ -16,7 +16,7 @@ std::vector<FieldViolation> ValidateDataset(const v1::CreateDatasetRequest& requ
 std::vector<FieldViolation> ValidateModel(const v1::CreateModelRequest& request);
 std::vector<FieldViolation> ValidatePrediction(const v1::PredictRequest& request);
 
-// Defaults: the format from the file's extension, columns "text" and "label".
+// Defaults: the format from the file's extension, columns "text" (not of images) and "label".
 void FillDefaults(v1::Dataset& dataset);
 
 }  // namespace attune

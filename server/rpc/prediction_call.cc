@@ -5,10 +5,12 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/resource_name.h"
+#include "server/jobs/input_kind.h"
 #include "server/rpc/input_validator.h"
 #include "server/rpc/waiting_call.h"
 #include "server/store/inputs_table.h"
@@ -42,6 +44,23 @@ absl::Status RequireClassifier(const v1::Model& model) {
   return absl::OkStatus();
 }
 
+// Every row is of what the model reads.
+absl::Status RequireKind(const v1::PredictRequest& request, const v1::Model& model) {
+  const InputKind kind = KindOf(model);
+  std::vector<FieldViolation> violations;
+  for (int i = 0; i < request.rows_size(); ++i) {
+    const bool has_image = !request.rows(i).image().empty();
+    if (has_image == (kind == InputKind::kImages)) continue;
+    violations.push_back(
+        {absl::StrCat("rows[", i, has_image ? "].image" : "].texts"),
+         absl::StrCat("must not be set: ", model.name(), " (", model.model_type(), ") reads ",
+                      KindWord(kind),
+                      has_image ? "; set texts instead, or name a model of images"
+                                : "; set image instead, or name a model of texts")});
+  }
+  return violations.empty() ? absl::OkStatus() : InvalidFields(std::move(violations));
+}
+
 }  // namespace
 
 absl::StatusOr<PredictionTask> ReadPredictionTask(const Snapshot& snapshot,
@@ -52,6 +71,7 @@ absl::StatusOr<PredictionTask> ReadPredictionTask(const Snapshot& snapshot,
   ATTUNE_ASSIGN_OR_RETURN(const std::string id, ParseResourceName("models", request.name()));
   ATTUNE_ASSIGN_OR_RETURN(v1::Model model, GetModel(snapshot, id));
   ATTUNE_RETURN_IF_ERROR(RequireClassifier(model));
+  ATTUNE_RETURN_IF_ERROR(RequireKind(request, model));
   PredictionTask task;
   task.model = model.name();
   task.model_type = model.model_type();

@@ -11,8 +11,8 @@
 
 namespace attune {
 
-// What a worker is to be asked. INVALID_ARGUMENT, NOT_FOUND; FAILED_PRECONDITION: the model is not
-// READY, or has no classifier.
+// What a worker is to be asked. INVALID_ARGUMENT (also: texts for a model of images), NOT_FOUND;
+// FAILED_PRECONDITION: the model is not READY, or has no classifier.
 absl::StatusOr<PredictionTask> ReadPredictionTask(const Snapshot& snapshot,
                                                   const v1::PredictRequest& request);
 

@@ -71,6 +71,13 @@ TrainerSpec FullSpec() {
   spec.cache_dir = "/cache";
   spec.base_model_sha256 = std::string(64, 'b');
   spec.task = "t";
+  spec.pooling = "mean";
+  spec.image = {.size = 96,
+                .horizontal_flip = true,
+                .min_crop_area = 0.75,
+                .brightness = 0.125,
+                .contrast = 0.5,
+                .batch_norms = "frozen"};
   spec.labels = {"bad", "good \xe2\x9c\x93"};
   spec.train = Dataset("/train");
   spec.eval = Dataset("/eval");
@@ -130,7 +137,9 @@ constexpr char kFullSpecButDatasets[] = R"({
   "work_dir": "/w", "base_model_dir": "/b", "base_model_name": "models/m",
   "compare_model_dir": "/c", "cache_dir": "/cache",
   "base_model_sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-  "task": "t", "labels": ["bad", "good ✓"], "eval_fraction": 0.125, "method": "lora",
+  "task": "t", "pooling": "mean",
+  "image": {"size": 96, "horizontal_flip": true, "min_crop_area": 0.75, "brightness": 0.125,
+            "contrast": 0.5, "batch_norms": "frozen"}, "labels": ["bad", "good ✓"], "eval_fraction": 0.125, "method": "lora",
   "lora": {"rank": 5, "alpha": 6.0, "dropout": 0.25, "target_modules": ["key", "dense"],
            "rslora": true},
   "top_layers": 9, "class_weighting": "balanced",

@@ -33,15 +33,53 @@ class ModelFilesTest : public ::testing::Test {
 
 TEST_F(ModelFilesTest, TakesWhatMattersAndNotesTheWeightsItLeavesOut) {
   WriteModel();
-  for (const char* name : {"tokenizer.json", "vocab.txt", "README.md", "1_Pooling/config.json",
-                           "pytorch_model.bin", "train_script.py", "onnx/model.onnx", ".git/x"}) {
+  for (const char* name : {"tokenizer.json", "vocab.txt", "README.md", "pytorch_model.bin",
+                           "train_script.py", "onnx/model.onnx", ".git/x"}) {
     folder_.Write(std::string("model/") + name, "x");
   }
   const auto found = Find();
   ASSERT_TRUE(found.ok()) << found.status();
-  EXPECT_THAT(found->paths, ElementsAre("1_Pooling/config.json", "README.md", "config.json",
-                                        "model.safetensors", "tokenizer.json", "vocab.txt"));
+  EXPECT_THAT(found->paths, ElementsAre("README.md", "config.json", "model.safetensors",
+                                        "tokenizer.json", "vocab.txt"));
   EXPECT_THAT(found->notes, ElementsAre(HasSubstr("pytorch_model.bin")));
+}
+
+TEST_F(ModelFilesTest, TakesTheModulesThatAreNamed) {
+  WriteModel();
+  folder_.Write("model/modules.json", R"([{"path":"","type":"models.Transformer"},
+      {"path":"1_Pooling","type":"models.Pooling"},{"path":"2_Dense","type":"models.Dense"},
+      {"path":"3_Normalize","type":"models.Normalize"},{"path":"../up","type":"models.Dense"}])");
+  for (const char* name : {"1_Pooling/config.json", "2_Dense/config.json",
+                           "2_Dense/model.safetensors", "2_Dense/notes.txt", "other/config.json"}) {
+    folder_.Write(std::string("model/") + name, "x");
+  }
+  folder_.Write("up/config.json", "x");
+  const auto found = Find();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(found->paths, ElementsAre("1_Pooling/config.json", "2_Dense/config.json",
+                                        "2_Dense/model.safetensors", "config.json",
+                                        "model.safetensors", "modules.json"));
+}
+
+TEST_F(ModelFilesTest, TakesATransformerInAFolderOfItsOwn) {
+  folder_.Write("model/modules.json", R"([{"path":"0_Transformer","type":"models.Transformer"}])");
+  folder_.Write("model/0_Transformer/model.safetensors", "w");
+  folder_.Write("model/0_Transformer/vocab.txt", "a");
+  EXPECT_THAT(Refusal(), HasSubstr("no 0_Transformer/config.json"));
+  folder_.Write("model/0_Transformer/config.json", "{}");
+  ASSERT_TRUE(Find().ok());
+  EXPECT_THAT(Find()->paths,
+              ElementsAre("0_Transformer/config.json", "0_Transformer/model.safetensors",
+                          "0_Transformer/vocab.txt", "modules.json"));
+}
+
+TEST_F(ModelFilesTest, LeavesModulesThatMakeNoSenseToTheServer) {
+  WriteModel();
+  for (const char* modules : {"[", "{}", "[1]", R"([{"path":1,"type":2}])"}) {
+    folder_.Write("model/modules.json", modules);
+    ASSERT_TRUE(Find().ok()) << modules;
+    EXPECT_EQ(Find()->paths.size(), 3u);
+  }
 }
 
 TEST_F(ModelFilesTest, TakesShards) {

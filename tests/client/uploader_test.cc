@@ -33,7 +33,7 @@ class UploaderTest : public ::testing::Test {
   }
   absl::Status Upload(const LocalFile& file) {
     Connection connection = parts_.Connect(server_.address());
-    Uploader uploader(connection, PosixFileSystem(), [this](const TransferProgress& progress) {
+    Uploader uploader(connection, [this](const TransferProgress& progress) {
       progress_.push_back(progress.done_bytes);
     });
     return uploader.Upload({file});

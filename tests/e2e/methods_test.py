@@ -5,11 +5,12 @@ import json
 import unittest
 
 import peft
+import sentence_transformers
 import torch
 import transformers
 
 from harness.case import EndToEndTest
-from harness.inputs import BAD, GOOD, PLAIN
+from harness.inputs import BAD, GOOD, PLAIN, make_sentence_transformer
 from harness.stubs import v1
 
 MEASURED = {"trainer_state.json", "metrics.jsonl"}  # files with times, which differ from run to run
@@ -70,6 +71,37 @@ class Methods(EndToEndTest):
         self.assertTrue(any(name.startswith("bert.encoder.layer.1.") for name in changed), changed)
         self.assertFalse([name for name in changed if name.startswith(("bert.embeddings.",
                                                                        "bert.encoder.layer.0."))])
+
+    def test_a_frozen_sentence_transformer_is_classified_by_the_mean_of_its_tokens(self):
+        self.cli_ok(self.server, "models", "import",
+                    make_sentence_transformer(self.server.folder / "mean"), "--id", "mean")
+        job, model = self.tune("head", "hyperparameters.epochs=10",
+                               "hyperparameters.learning_rate=0.05", id="pooled", base="mean")
+        said = "The head sits on the mean of all tokens, as the base's 1_Pooling says."
+        self.assertIn(said, self.cli_ok(self.server, "events", "pooled").stdout)
+        self.assertEqual(json.loads(job.validation_report_json)["pooling"], "mean")
+        self.assertGreater(job.final_test.metrics["auc"], 0.8)
+        self.assertEqual(model.architecture, "BertModel")
+        self.assertEqual([check.format for check in model.export_checks], ["merged"])
+
+        folder = self.server.folder / "downloaded"
+        self.cli_ok(self.server, "download", "pooled", "--output", folder)
+        texts = ["a great movie so lovely .", "a bad film so dull ."]
+        logits = sentence_transformers.SentenceTransformer(str(folder), device="cpu").encode(texts)
+        # What was downloaded is a model like any other, and says the same of a text.
+        self.cli_ok(self.server, "models", "import", folder, "--id", "again")
+        expected = torch.softmax(torch.tensor(logits), -1).tolist()
+        for name in ("pooled", "again"):
+            done = self.cli_ok(self.server, "-o", "json", "predict", name, "--text", texts[0],
+                               "--text", texts[1])
+            rows = json.loads(done.stdout)["rows"]
+            for row, (negative, positive) in zip(rows, expected, strict=True):
+                self.assertAlmostEqual(row["scores"]["negative"], negative, places=4)
+                self.assertAlmostEqual(row["scores"]["positive"], positive, places=4)
+        self.cli_ok(self.server, "evaluate", "again", "--data", "test", "--id", "measured", "--watch")
+        measured = self.client.job("jobs/measured")
+        self.assertEqual(measured.state, v1.Job.SUCCEEDED, measured.failure)
+        self.assertEqual(dict(measured.final_test.metrics), dict(job.final_test.metrics))
 
     # ---- what is done with a model ----
 
@@ -151,11 +183,11 @@ class Methods(EndToEndTest):
 
     # ---- how ----
 
-    def tune(self, method, *settings, id=None, data="train", test="test", more=()):
+    def tune(self, method, *settings, id=None, base="tiny", data="train", test="test", more=()):
         """Submits, waits, and returns the job and its model."""
         id = id or method
         data = data if data == "train" else self.server.folder / data
-        arguments = ["submit", "--id", id, "--base", "tiny", "--train", data, "--method", method,
+        arguments = ["submit", "--id", id, "--base", base, "--train", data, "--method", method,
                      "--eval-fraction", "0.2", *more]
         if test:
             arguments += ["--test", test]

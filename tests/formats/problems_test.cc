@@ -44,5 +44,14 @@ TEST(Problems, BecomeOneStatusThatNamesFiveAtMost) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("line 5:1: bad | …"));
 }
 
+TEST(Problems, ArePlacedInWhatHoldsThem) {
+  Problems problems;
+  problems.Add({"a/1.png", 0, 0, "message", "Remedy."});
+  problems.Add({"", 7, 0, "message", "Remedy."});
+  problems.PlaceIn("train");
+  EXPECT_EQ(ToText(problems.first()[0]), "train: a/1.png: message. Remedy.");
+  EXPECT_EQ(ToText(problems.first()[1]), "train:7: message. Remedy.");
+}
+
 }  // namespace
 }  // namespace attune

@@ -142,7 +142,7 @@ TEST_F(ClientAgainstServer, AnUploadThatWasCutGoesOnWhereItStopped) {
   server_.Restart();
 
   int64_t first_progress = 0;
-  Uploader uploader(*connection_, PosixFileSystem(), [&](const TransferProgress& progress) {
+  Uploader uploader(*connection_, [&](const TransferProgress& progress) {
     if (first_progress == 0) first_progress = progress.done_bytes;
   });
   const absl::Status status = uploader.Upload({file});
@@ -154,7 +154,7 @@ TEST_F(ClientAgainstServer, AnUploadThatWasCutGoesOnWhereItStopped) {
 TEST_F(ClientAgainstServer, AFileThatChangedSinceItWasDescribedIsNotKept) {
   const LocalFile file = Described("changing", std::string(1000, 'a'));
   server_.WriteFile("changing", std::string(1000, 'b'));
-  const absl::Status status = Uploader(*connection_, PosixFileSystem()).Upload({file});
+  const absl::Status status = Uploader(*connection_).Upload({file});
   EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("changed while"));
   EXPECT_FALSE(UploadOf(file).complete());
 }

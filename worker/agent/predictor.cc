@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/errors.h"
@@ -56,6 +57,12 @@ v1::PredictionFailure Encode(const absl::Status& status) {
   failure.set_reason(reason);
   failure.set_message(std::string(status.message()));
   return failure;
+}
+
+// As PredictCommand::rows has it.
+std::vector<std::string> Encode(const v1::TextRow& row) {
+  if (!row.image().empty()) return {absl::Base64Escape(row.image())};
+  return {row.texts().begin(), row.texts().end()};
 }
 
 }  // namespace
@@ -184,9 +191,7 @@ void Predictor::AskFirst() {
   command.call = call.number;
   command.model_dir = JoinPath(folder_, "model");
   command.max_length = call.order.max_length();
-  for (const v1::TextRow& row : call.order.rows()) {
-    command.rows.push_back({row.texts().begin(), row.texts().end()});
-  }
+  for (const v1::TextRow& row : call.order.rows()) command.rows.push_back(Encode(row));
   asked_ = call.number;
   phase_ = Phase::kAsked;
   process_->Send(command);

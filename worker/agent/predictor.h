@@ -31,7 +31,8 @@ struct PredictorOptions {
   absl::Duration idle_limit = absl::Seconds(60);
   size_t max_waiting = 16;
   // What a predictor takes beside the bytes of its model's files. Measured: 121 MiB for libtorch
-  // and the program, and at rows of 512 tokens another 90 (MiniLM) to 165 (BERT base).
+  // and the program, and at rows of 512 tokens another 90 (MiniLM) to 165 (BERT base). The largest
+  // image, 50 million pixels, decodes to 143.
   int64_t runtime_bytes = int64_t{320} << 20;
   // What new processes could take; unset: not looked at.
   std::function<absl::StatusOr<int64_t>()> available_memory;

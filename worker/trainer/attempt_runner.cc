@@ -17,7 +17,9 @@
 #include "worker/trainer/loop/inference_loop.h"
 #include "worker/trainer/loop/stage_clock.h"
 #include "worker/trainer/loop/train_loop.h"
+#include "worker/trainer/methods/pooling_decision.h"
 #include "worker/trainer/spec_check.h"
+#include "worker/trainer/tasks/image_classification.h"
 #include "worker/trainer/tasks/text_classification.h"
 
 namespace attune {
@@ -59,8 +61,30 @@ absl::StatusOr<Precision> DecidePrecision(const TrainerSpec& spec, FileSystem& f
   return choice.precision;
 }
 
+// The spec with what is not said in it, but decided by what it names.
+absl::StatusOr<TrainerSpec> Decide(TrainerSpec spec, FileSystem& files, EventSink& events) {
+  if (spec.work != "fine_tune" || spec.task != "text_classification") return spec;
+  ATTUNE_ASSIGN_OR_RETURN(const Pooling pooling, DecidePooling(spec, files, events));
+  spec.pooling = PoolingName(pooling);
+  return spec;
+}
+
+absl::StatusOr<std::unique_ptr<Task>> LoadTask(const LoopParts& parts) {
+  if (parts.spec.task == "image_classification") return ImageClassification::Load(parts);
+  return TextClassification::Load(parts);
+}
+
+absl::StatusOr<std::unique_ptr<Task>> LoadForInference(const LoopParts& parts,
+                                                       const std::string& model_dir,
+                                                       bool fresh_head) {
+  if (parts.spec.task == "image_classification") {
+    return ImageClassification::LoadForInference(parts.spec, model_dir, fresh_head, parts.stages);
+  }
+  return TextClassification::LoadForInference(parts.spec, model_dir, fresh_head, parts.stages);
+}
+
 absl::StatusOr<TrainerEvent> FineTune(const LoopParts& parts) {
-  const absl::StatusOr<std::unique_ptr<TextClassification>> task = TextClassification::Load(parts);
+  const absl::StatusOr<std::unique_ptr<Task>> task = LoadTask(parts);
   if (parts.control.stopping()) return StoppedFrame{parts.control.StopCause(), 0};
   ATTUNE_RETURN_IF_ERROR(task.status());
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<TrainLoop> loop, TrainLoop::Make(parts, **task));
@@ -68,9 +92,8 @@ absl::StatusOr<TrainerEvent> FineTune(const LoopParts& parts) {
 }
 
 absl::StatusOr<TrainerEvent> Infer(const LoopParts& parts) {
-  const auto open = [&](const std::string& model_dir,
-                        bool fresh_head) -> absl::StatusOr<std::unique_ptr<Task>> {
-    return TextClassification::LoadForInference(parts.spec, model_dir, fresh_head, parts.stages);
+  const auto open = [&](const std::string& model_dir, bool fresh_head) {
+    return LoadForInference(parts, model_dir, fresh_head);
   };
   ATTUNE_ASSIGN_OR_RETURN(const std::unique_ptr<InferenceLoop> loop,
                           InferenceLoop::Make(parts, open));
@@ -124,7 +147,8 @@ absl::StatusOr<TrainerEvent> AttemptRunner::Work(const TrainerSpec& spec, RunCon
   StageClock stages(background_.clock());
   WarnIfSlow(events);
   ATTUNE_ASSIGN_OR_RETURN(const Precision precision, DecidePrecision(spec, files_, events));
-  const LoopParts parts{.spec = spec,
+  ATTUNE_ASSIGN_OR_RETURN(const TrainerSpec decided, Decide(spec, files_, events));
+  const LoopParts parts{.spec = decided,
                         .events = events,
                         .control = control,
                         .files = files_,

@@ -14,16 +14,13 @@
 #include "base/executor.h"
 #include "base/file_system.h"
 #include "base/framed_pipe.h"
-#include "formats/json/strict_json.h"
-#include "formats/tokenizers/tokenizer.h"
-#include "formats/weights/model_folder.h"
+#include "base/trainer_protocol.h"
 #include "nlohmann/json.hpp"
 #include "worker/trainer/agent_link.h"
 #include "worker/trainer/attempt_runner.h"
 #include "worker/trainer/device/build_info.h"
 #include "worker/trainer/device/threads.h"
-#include "worker/trainer/methods/adapter_folder.h"
-#include "worker/trainer/models/text_classifier.h"
+#include "worker/trainer/logits.h"
 #include "worker/trainer/prediction_server.h"
 
 namespace attune {
@@ -85,49 +82,6 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-absl::StatusOr<std::string> LogitsLine(std::string_view line, const Tokenizer& tokenizer,
-                                       const TextClassifier& model) {
-  ATTUNE_ASSIGN_OR_RETURN(const Json request, ParseJsonFile(line, "stdin"));
-  const int64_t longest = model.config().max_length();
-  Encoding encoding;
-  if (request.contains("text")) {
-    encoding = tokenizer.Encode(request["text"].get<std::string>(), longest);
-  } else if (request.contains("texts") && request["texts"].size() == 2) {
-    encoding = tokenizer.EncodePair(request["texts"][0].get<std::string>(),
-                                    request["texts"][1].get<std::string>(), longest);
-  } else {
-    return absl::InvalidArgumentError("expected {\"text\": …} or {\"texts\": [a, b]} on each line");
-  }
-  PackedBatch batch;
-  batch.Add(encoding.ids, encoding.type_ids);
-  const at::Tensor logits = model.Forward(batch, {}, nullptr);
-  const float* row = logits.const_data_ptr<float>();
-  const Json answer = {{"ids", encoding.ids},
-                       {"logits", std::vector<float>(row, row + logits.size(1))}};
-  return answer.dump();
-}
-
-absl::StatusOr<std::unique_ptr<TextClassifier>> LoadClassifier(const ModelFolder& folder,
-                                                               const std::string& adapter_dir) {
-  if (!adapter_dir.empty()) return LoadWithAdapter(folder, adapter_dir);
-  if (!folder.Has("head.out.weight")) {
-    return absl::InvalidArgumentError("the folder holds no classifier");
-  }
-  ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, folder.Shape("head.out.weight"));
-  return TextClassifier::Load(folder, shape.front(), 0);
-}
-
-absl::Status AnswerLines(const std::string& model_dir, const std::string& adapter_dir) {
-  ATTUNE_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(model_dir));
-  ATTUNE_ASSIGN_OR_RETURN(const auto tokenizer, folder->OpenTokenizer());
-  ATTUNE_ASSIGN_OR_RETURN(const auto model, LoadClassifier(*folder, adapter_dir));
-  for (std::string line; std::getline(std::cin, line);) {
-    ATTUNE_ASSIGN_OR_RETURN(const std::string answer, LogitsLine(line, *tokenizer, *model));
-    std::cout << answer << "\n";
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 void ServeAgent(int fd) {
@@ -173,17 +127,18 @@ int RunSpecFile(const std::string& path, char** argv) {
 }
 
 int PrintInventory() {
-  const Json inventory = {{"torch_version", CurrentBuild().torch_version},
-                          {"cuda", false},
-                          {"devices", Json::array({"cpu"})},
-                          {"families", Json::array({"bert", "roberta", "distilbert"})},
-                          {"tasks", Json::array({"text_classification"})}};
+  const Json inventory = {
+      {"torch_version", CurrentBuild().torch_version},
+      {"cuda", false},
+      {"devices", Json::array({"cpu"})},
+      {"families", Json::array({"bert", "roberta", "distilbert", kEfficientNetLite})},
+      {"tasks", Json::array({"text_classification", "image_classification"})}};
   std::cout << inventory.dump() << std::endl;
   return 0;
 }
 
 int PrintLogits(const std::string& model_dir, const std::string& adapter_dir) {
-  const absl::Status status = AnswerLines(model_dir, adapter_dir);
+  const absl::Status status = AnswerLogits(model_dir, adapter_dir, std::cin, std::cout);
   return status.ok() ? 0 : Complain(status);
 }
 

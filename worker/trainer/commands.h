@@ -20,9 +20,7 @@ int RunSpecFile(const std::string& path, char** argv);
 // One JSON object: what this trainer can do, for the agent's inventory.
 int PrintInventory();
 
-// For each JSON line {"text": …} or {"texts": [a, b]} on stdin, a line {"ids": […], "logits": […]}
-// of the model folder's classifier, as it is (no training, no dropout). With an adapter_dir, which
-// may be empty, of that adapter beside the folder's weights.
+// AnswerLogits (logits.h) of what comes on stdin.
 int PrintLogits(const std::string& model_dir, const std::string& adapter_dir);
 
 }  // namespace attune

@@ -11,6 +11,7 @@
 
 #include "base/logging.h"
 #include "worker/trainer/commands.h"
+#include "worker/trainer/device/threads.h"
 
 namespace {
 
@@ -30,7 +31,8 @@ int Usage() {
       "       attune-trainer --spec FILE       run one job alone; events as JSON lines\n"
       "       attune-trainer --inventory       what this trainer can do, as JSON\n"
       "       attune-trainer --logits FOLDER [--adapter FOLDER]\n"
-      "                                        logits for JSON lines {\"text\": …} on stdin\n",
+      "                                        logits for JSON lines {\"text\": …} on stdin;\n"
+      "                                        {\"image\": BASE64} of an image model\n",
       stderr);
   return kExitUsage;
 }
@@ -38,6 +40,7 @@ int Usage() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  attune::BoundProductCaches();
   if (!attune::InitLogging("trainer", {}).ok()) return kExitUsage;
   const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "--inventory" && argc == 2) return attune::PrintInventory();

@@ -17,13 +17,15 @@ constexpr int kThreads = 1;  // it runs beside training, which has the cores
 absl::StatusOr<TrainerEvent> PredictionServer::Predict(const PredictCommand& command) {
   if (model_ == nullptr) {
     ATTUNE_RETURN_IF_ERROR(SetUpThreads(kThreads));
-    ATTUNE_ASSIGN_OR_RETURN(model_, TextPredictor::Load(command.model_dir));
+    ATTUNE_ASSIGN_OR_RETURN(model_, LoadPredictor(command.model_dir));
     model_dir_ = command.model_dir;
   }
   if (command.model_dir != model_dir_) {
     return absl::InternalError("a predictor was asked for another model than it has loaded");
   }
-  return PredictionFrame{model_->Predict(command.rows, command.max_length)};
+  PredictionFrame frame;
+  ATTUNE_ASSIGN_OR_RETURN(frame.rows, model_->Predict(command.rows, command.max_length));
+  return frame;
 }
 
 TrainerEvent PredictionServer::Answer(const PredictCommand& command) {

@@ -8,7 +8,7 @@
 
 #include "base/framed_pipe.h"
 #include "base/trainer_protocol.h"
-#include "worker/trainer/tasks/text_predictor.h"
+#include "worker/trainer/tasks/predictor.h"
 
 namespace attune {
 
@@ -25,7 +25,7 @@ class PredictionServer {
   absl::StatusOr<TrainerEvent> Predict(const PredictCommand& command);
 
   std::string model_dir_;
-  std::unique_ptr<TextPredictor> model_;
+  std::unique_ptr<Predictor> model_;
 };
 
 }  // namespace attune

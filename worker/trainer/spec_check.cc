@@ -11,6 +11,8 @@
 #include "absl/strings/str_join.h"
 #include "base/digest.h"
 #include "base/errors.h"
+#include "formats/weights/image_model_config.h"
+#include "formats/weights/pooling.h"
 #include "worker/trainer/methods/tuning_method.h"
 #include "worker/trainer/optimizer/schedule.h"
 #include "worker/trainer/tasks/objective.h"
@@ -79,6 +81,43 @@ void CheckEvaluation(const TrainerSpec& spec, Violations& found) {
               "needs eval data, or an eval_fraction");
 }
 
+bool IsOfImages(const TrainerSpec& spec) { return spec.task == "image_classification"; }
+
+void CheckImageTraining(const TrainerSpec& spec, Violations& found) {
+  const ImageSpec& image = spec.image;
+  found.Check(spec.method != "lora", "method",
+              "lora is for encoders of texts: an EfficientNet's layers are convolutions. Use full, "
+              "partial or head");
+  found.Check(spec.pooling.empty(), "pooling", "is for texts");
+  found.Check(spec.hyperparameters.precision == "fp32", "hyperparameters.precision",
+              "must be fp32 for images");
+  found.Check(image.min_crop_area >= 0 && image.min_crop_area <= 1, "image.min_crop_area",
+              "must be at least 0 and at most 1");
+  found.Check(image.brightness >= 0 && image.brightness < 1, "image.brightness",
+              "must be at least 0 and below 1");
+  found.Check(image.contrast >= 0 && image.contrast < 1, "image.contrast",
+              "must be at least 0 and below 1");
+  const std::string& norms = image.batch_norms;
+  found.Check(norms == "fixed_statistics" || norms == "trained" || norms == "frozen",
+              "image.batch_norms", "must be fixed_statistics, trained or frozen");
+  found.Check(norms != "trained" || spec.method != "head", "image.batch_norms",
+              "trained needs method full or partial: with head no block is trained");
+}
+
+void CheckFormats(const TrainerSpec& spec, Violations& found) {
+  const int64_t size = spec.image.size;
+  found.Check(!IsOfImages(spec) || size == 0 || (size >= kMinImageSide && size <= kMaxImageSide),
+              "image.size",
+              absl::StrCat("must be 0, or ", kMinImageSide, " to ", kMaxImageSide, ", got ", size));
+  const auto check = [&](const DatasetSpec& data, const char* field) {
+    found.Check((data.format == "images") == IsOfImages(spec), absl::StrCat(field, ".format"),
+                absl::StrCat("must ", IsOfImages(spec) ? "" : "not ", "be images for ", spec.task));
+  };
+  if (spec.work == "fine_tune") check(spec.train, "train");
+  if (spec.eval.has_value()) check(*spec.eval, "eval");
+  if (spec.test.has_value()) check(*spec.test, "test");
+}
+
 void CheckFineTuning(const TrainerSpec& spec, Violations& found) {
   const std::string& kind = spec.train.label_kind;
   found.Check(!spec.train.path.empty(), "train", "is missing");
@@ -97,6 +136,12 @@ void CheckFineTuning(const TrainerSpec& spec, Violations& found) {
   CheckHyperparameters(spec, found);
   CheckEvaluation(spec, found);
   found.Add(MethodViolations(spec));
+  if (IsOfImages(spec)) {
+    CheckImageTraining(spec, found);
+  } else {
+    found.Check(spec.pooling.empty() || IsPooling(spec.pooling), "pooling",
+                "must be first_token, mean, or empty");
+  }
 }
 
 void CheckInference(const TrainerSpec& spec, Violations& found) {
@@ -111,7 +156,9 @@ void CheckInference(const TrainerSpec& spec, Violations& found) {
 
 absl::Status CheckSpec(const TrainerSpec& spec) {
   Violations found;
-  found.Check(spec.task == "text_classification", "task", "must be text_classification");
+  found.Check(spec.task == "text_classification" || IsOfImages(spec), "task",
+              "must be text_classification or image_classification");
+  CheckFormats(spec, found);
   found.Check(spec.device == "cpu", "device", "must be cpu");
   found.Check(spec.threads >= 1, "threads", "must be at least 1");
   if (spec.work == "fine_tune") {

@@ -190,7 +190,7 @@ TEST_F(JobKindsTest, SeveralLabelsAndNumbersArePredictedToo) {
 TEST_F(JobKindsTest, APredictionIsOfAFileOrOfTexts) {
   PutTuned();
   EXPECT_EQ(Run({"predict", "tuned"}), 2);
-  EXPECT_THAT(err(), HasSubstr("--data or --text"));
+  EXPECT_THAT(err(), HasSubstr("--data, --text or --image"));
   EXPECT_EQ(Run({"predict", "tuned", "--data", "reviews", "--text", "fine"}), 2);
   EXPECT_EQ(Run({"predict", folder_.Path(""), "--text", "fine"}), 2);
   EXPECT_THAT(err(), HasSubstr("attune models import"));

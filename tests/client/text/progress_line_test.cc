@@ -9,6 +9,7 @@
 namespace attune {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -80,6 +81,18 @@ TEST(ProgressLine, FollowsStepMetrics) {
   Update(view, metrics);
   EXPECT_EQ(PlainLine(view),
             " step 4/10  epoch 1.00/2.5  loss 0.500  lr 1e-05  8.2 tok/s  ETA 0:05");
+}
+
+TEST(ProgressLine, CountsImagesWhereThereAreNoTokens) {
+  ProgressView view;
+  v1::StepMetrics metrics;
+  metrics.set_samples_per_second(41);
+  Update(view, metrics);
+  EXPECT_THAT(PlainLine(view), AllOf(HasSubstr("  41 img/s"), Not(HasSubstr("tok/s"))));
+  v1::Progress progress;
+  progress.set_tokens_per_second(0);
+  progress.set_samples_per_second(8.25);
+  EXPECT_THAT(PlainLine(ViewOf(progress)), HasSubstr("8.2 img/s"));
 }
 
 }  // namespace

@@ -55,6 +55,32 @@ TEST(ReportText, DescribesADataset) {
             "  ignored    id\n");
 }
 
+TEST(ReportText, DescribesADatasetOfImages) {
+  v1::Dataset images = Reported(R"({"ok": true, "rows": 2000, "duplicates": 3,
+      "labels": [{"label": "bag", "count": 990}, {"label": "coat", "count": 1010}],
+      "size_histogram": {"unit": "pixels", "buckets": [{"le": 32, "count": 2000}]},
+      "decoded": 500, "ignored_members": 2})");
+  images.set_format(v1::Dataset::IMAGES);
+  EXPECT_EQ(DatasetReportText(images),
+            "datasets/reviews INVALID\n"
+            "  rows       2,000\n"
+            "  labels     bag 990, coat 1,010\n"
+            "  duplicates 3\n"
+            "  pixels     ≤ 32: 2,000\n"
+            "  ignored    2 files that are no JPEG or PNG by name\n");
+}
+
+TEST(ReportText, DescribesWhatAJobOnImagesWorksOn) {
+  v1::Job job;
+  job.set_validation_report_json(R"({"ok": true, "image_size": 224, "sets": {
+      "train": {"rows": 9, "labels": []}},
+      "overlaps": [{"sets": ["train", "test"], "rows": 1, "first_lines": [[2, 9]]}]})");
+  EXPECT_EQ(JobReportText(job),
+            "  train   9 rows\n"
+            "  overlap 1 rows of test have the images of rows of train, first at images 9 and 2\n"
+            "  images  224 pixels a side\n");
+}
+
 TEST(ReportText, DescribesNumbersAndRowsWithoutALabel) {
   const std::string numbers =
       DatasetReportText(Reported(R"({"rows": 3, "targets": {"min": 1, "max": 5, "mean": 3.25}})"));
@@ -66,7 +92,8 @@ TEST(ReportText, DescribesNumbersAndRowsWithoutALabel) {
 
 TEST(ReportText, DescribesWhatAJobWorksOn) {
   v1::Job job;
-  job.set_validation_report_json(R"({"ok":true,"work":"fine_tune","max_length":128,"sets":{
+  job.set_validation_report_json(
+      R"({"ok":true,"work":"fine_tune","max_length":128,"pooling":"mean","sets":{
       "train":{"rows":8102,"held_out":false,"labels":[{"label":"neg","count":4051},
                {"label":"pos","count":4051}],"truncated":12,"token_length_histogram":
                {"unit":"tokens","buckets":[{"le":8,"count":0},{"le":16,"count":8102}]}},
@@ -78,6 +105,7 @@ TEST(ReportText, DescribesWhatAJobWorksOn) {
             "    tokens  ≤ 16: 8,102\n"
             "  eval    428 rows (held out of train)\n"
             "  overlap 3 rows of test have the texts of rows of train, first at lines 9 and 2\n"
+            "  head    on the mean of all tokens\n"
             "  memory  about 1.1 GiB: runtime 165.0 MiB, weights 86.7 MiB\n");
 }
 

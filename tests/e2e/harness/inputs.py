@@ -66,6 +66,18 @@ def make_model(folder, seed=0):
     return folder
 
 
+def make_sentence_transformer(folder, mode="mean"):
+    """make_model's folder as sentence-transformers has it, with this pooling."""
+    (make_model(folder) / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(
+        {"word_embedding_dimension": HIDDEN, f"pooling_mode_{mode}_tokens": True}))
+    (folder / "modules.json").write_text(json.dumps(
+        [{"idx": index, "name": str(index), "path": path,
+          "type": f"sentence_transformers.models.{kind}"}
+         for index, (path, kind) in enumerate([("", "Transformer"), ("1_Pooling", "Pooling")])]))
+    return folder
+
+
 def make_reviews(path, rows, seed=0):
     """A CSV of `rows` different reviews; the words of praise or blame in it decide the label."""
     choice = random.Random(seed)

@@ -3,6 +3,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "tests/formats/images/encode.h"
+#include "tests/formats/tar_file.h"
 #include "tests/formats/temp_folder.h"
 
 namespace attune {
@@ -86,6 +88,54 @@ TEST(DatasetReport, RefusesTooManyClasses) {
   const DatasetReport report = Report(bytes + "t,one more\n");
   ASSERT_EQ(report.problems.count(), 1);
   EXPECT_THAT(report.problems.first()[0].message, HasSubstr("more than 1000 different labels"));
+}
+
+DatasetReport ReportImages(const TarFile& tar) {
+  TempFolder folder;
+  const auto report = ReportDataset({folder.Write("data", tar.Finished()), "images", {}, "label"});
+  EXPECT_TRUE(report.ok()) << report.status();
+  return report.value_or(DatasetReport());
+}
+
+TEST(DatasetReport, OfImagesCountsLabelsSizesDuplicatesAndWhatIsIgnored) {
+  const std::string small = EncodePng(Slope(20, 40)), large = EncodeJpeg(Slope(70, 50));
+  const TarFile tar = TarFile()
+                          .Add("a/1.png", small)
+                          .Add("a/2.jpg", large)
+                          .Add("b/1.png", small)
+                          .Add("b/notes.txt", "n");
+  const DatasetReport report = ReportImages(tar);
+  EXPECT_TRUE(report.problems.empty());
+  EXPECT_EQ(report.rows, 3);
+  EXPECT_THAT(report.labels.classes, ElementsAre(FieldsAre("a", 2, 1), FieldsAre("b", 1, 3)));
+  EXPECT_THAT(report.images->shorter_sides.buckets(),
+              ElementsAre(FieldsAre(32, 2), FieldsAre(64, 1)));
+  EXPECT_EQ(report.duplicates, 1);
+  EXPECT_EQ(report.images->ignored_members, 1);
+  EXPECT_EQ(report.images->decoded, 3);
+  EXPECT_EQ(report.size_bytes, static_cast<int64_t>(tar.Finished().size()));
+}
+
+TEST(DatasetReport, OfImagesNamesEachThatCannotBeRead) {
+  const std::string good = EncodePng(Slope(20, 40));
+  const DatasetReport report = ReportImages(TarFile()
+                                                .Add("a/1.png", good)
+                                                .Add("b/1.png", good.substr(0, good.size() - 20))
+                                                .Add("b/2.jpg", "GIF89a")
+                                                .Add("b/3.png", EncodeJpeg(Slope(9, 9))));
+  EXPECT_EQ(report.rows, 2);  // what a name ends in is not what counts
+  ASSERT_EQ(report.problems.count(), 2);
+  EXPECT_EQ(report.problems.first()[0].where, "b/1.png");
+  EXPECT_THAT(report.problems.first()[0].message, HasSubstr("a damaged PNG"));
+  EXPECT_THAT(ToText(report.problems.first()[1]),
+              HasSubstr("b/2.jpg: expected a JPEG or PNG image, found a GIF image"));
+}
+
+TEST(DatasetReport, OfImagesRefusesOneClassOnly) {
+  const std::string good = EncodePng(Slope(20, 40));
+  const DatasetReport report = ReportImages(TarFile().Add("a/1.png", good));
+  ASSERT_EQ(report.problems.count(), 1);
+  EXPECT_THAT(report.problems.first()[0].message, HasSubstr("every row has the label 'a'"));
 }
 
 TEST(LengthHistogram, PutsABoundIntoItsOwnBucket) {

@@ -6,6 +6,8 @@
 
 #include "gmock/gmock.h"
 #include "nlohmann/json.hpp"
+#include "tests/formats/images/encode.h"
+#include "tests/formats/tar_file.h"
 #include "tests/formats/temp_folder.h"
 #include "tests/formats/tiny_model.h"
 
@@ -94,6 +96,28 @@ TEST_F(AttuneInspectTest, TokenizesLines) {
   EXPECT_EQ(result.exit_code(), 0);
   EXPECT_EQ(result.out, "[2,5,6,3]\n[2,3,6,3]\n[2,3]\n");
   EXPECT_EQ(Run("tokenize --model " + folder_.path(), "7\n").exit_code(), 1);
+}
+
+TEST_F(AttuneInspectTest, ShowsADatasetOfImages) {
+  const TarFile tar = TarFile().Add("a/1.png", EncodePng(Slope(2, 1))).Add("b/1.png", "no image");
+  const Result result =
+      Run("dataset " + folder_.Write("i.tar", tar.Finished()) + " --format images");
+  EXPECT_EQ(result.exit_code(), 6);
+  EXPECT_THAT(result.out, HasSubstr("b/1.png: expected a JPEG or PNG image"));
+}
+
+TEST_F(AttuneInspectTest, GivesThePixelsOfImages) {
+  const std::string image = folder_.Write("i.png", EncodePng(2, 1, {1, 2, 3, 250, 251, 252}));
+  const std::string other = folder_.Write("i.gif", "GIF89a");
+  const Result result = Run("pixels", R"({"file":")" + image + "\"}\n" + R"({"file":")" + image +
+                                          R"(","width":1,"height":1,"box":[0,0,1,1],)"
+                                          R"("filter":"bilinear"})" +
+                                          "\n" + R"({"file":")" + other + "\"}\n");
+  EXPECT_EQ(result.exit_code(), 0) << result.out;
+  EXPECT_THAT(result.out, HasSubstr(R"({"width":2,"height":1,"rgb":"AQID+vv8"})"));
+  EXPECT_THAT(result.out, HasSubstr(R"({"width":1,"height":1,"rgb":"AQID"})"));
+  EXPECT_THAT(result.out, HasSubstr(R"({"error":"expected a JPEG or PNG image, found a GIF)"));
+  EXPECT_EQ(Run("pixels", "{}\n").exit_code(), 1);
 }
 
 }  // namespace

@@ -56,6 +56,19 @@ class InspectionsTest : public ::testing::Test {
   int files_ = 0;
 };
 
+TEST_F(InspectionsTest, SaysWhatTheHeadWillSitOn) {
+  std::filesystem::create_directory(folder_.Path("1_Pooling"));
+  folder_.Write("1_Pooling/config.json", R"({"pooling_mode_mean_tokens":true})");
+  folder_.Write("modules.json", R"([{"path":"","type":"Transformer"},
+                                    {"path":"1_Pooling","type":"Pooling"}])");
+  JobRequest job = Job("good,pos\nbad,neg\n");
+  EXPECT_EQ(Report(job).pooling, "first_token");
+  job.method = "head";
+  EXPECT_EQ(Report(job).pooling, "mean");
+  job.pooling = "first_token";
+  EXPECT_EQ(Report(job).pooling, "first_token");
+}
+
 TEST_F(InspectionsTest, ModelReportHasItsFacts) {
   const ModelReport report = InspectModel(folder_.path());
   EXPECT_TRUE(report.problems.empty());

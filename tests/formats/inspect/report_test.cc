@@ -25,6 +25,19 @@ TEST(InspectReport, OfADatasetHasTheKeysOfItsContract) {
   EXPECT_THAT(ToText(report), HasSubstr("line 7:3: no"));
 }
 
+TEST(InspectReport, OfADatasetOfImagesHasKeysOfItsOwn) {
+  DatasetReport report;
+  report.rows = 2;
+  report.duplicates = 1;
+  report.images = ImageFacts{LengthHistogram(32), 2, 3};
+  report.images->shorter_sides.Add(28);
+  EXPECT_EQ(ToJson(report),
+            R"({"ok":true,"rows":2,"label_kind":"single","labels":[],"size_histogram":)"
+            R"({"unit":"pixels","buckets":[{"le":32,"count":1}]},"duplicates":1,"decoded":2,)"
+            R"("ignored_members":3,"size_bytes":0,"error_count":0,"errors":[]})");
+  EXPECT_THAT(ToText(report), HasSubstr("1 duplicates, 3 other files\n  up to 32 pixels: 1"));
+}
+
 TEST(InspectReport, OfAModelHasTheKeysOfItsContract) {
   ModelReport report;
   report.model_type = "bert";
@@ -34,7 +47,7 @@ TEST(InspectReport, OfAModelHasTheKeysOfItsContract) {
   EXPECT_EQ(ToJson(report),
             R"({"ok":true,"model_type":"bert","architecture":"","parameters":22,"hidden_size":0,)"
             R"("layers":0,"max_length":0,"vocab_size":0,"tokenizer":"","labels":["neg","pos"],)"
-            R"("problem_type":"","pooling":"mean","error_count":0,"errors":[]})");
+            R"("problem_type":"","pooling":"mean","image_size":0,"error_count":0,"errors":[]})");
 }
 
 TEST(InspectReport, OfADatasetTellsOfNumbersAndOfRowsWithoutALabel) {
@@ -59,25 +72,39 @@ TEST(InspectReport, OfAJobHasTheKeysOfItsContract) {
   train.max_tokens = 9;
   train.truncated = 1;
   train.labels.classes = {{"pos", 1, 2}};
+  report.pooling = "mean";
   report.overlaps = {{"train", "test", 3, {{2, 9}, {4, 5}}}};
   report.memory = MemoryEstimate{1, 2, 3, 4, 5, 6, 7};
+  EXPECT_EQ(
+      ToJson(report),
+      R"({"ok":true,"work":"fine_tune","max_length":8,"pooling":"mean","sets":{"train":{"rows":1,)"
+      R"("held_out":false,"label_kind":"single",)"
+      R"("labels":[{"label":"pos","count":1,"first_line":2}],)"
+      R"("token_length_histogram":{"unit":"tokens","buckets":[{"le":8,"count":0},)"
+      R"({"le":16,"count":1}]},"max_tokens":9,"truncated":1,"tokens":8}},)"
+      R"("overlaps":[{"sets":["train","test"],"rows":3,"first_lines":[[2,9],[4,5]]}],)"
+      R"("model_labels":[],"memory":{"estimated_bytes":28,"weights":1,"optimizer":2,)"
+      R"("gradients":3,"activations":4,"checkpoint":5,"data":6,"runtime":7},)"
+      R"("error_count":0,"errors":[]})");
+}
+
+TEST(InspectReport, OfAJobOnImagesTellsOfNoTokens) {
+  JobReport report;
+  report.work = "evaluate";
+  report.image_size = 224;
+  report.sets["test"].rows.Add(0);
   EXPECT_EQ(ToJson(report),
-            R"({"ok":true,"work":"fine_tune","max_length":8,"sets":{"train":{"rows":1,)"
-            R"("held_out":false,"label_kind":"single",)"
-            R"("labels":[{"label":"pos","count":1,"first_line":2}],)"
-            R"("token_length_histogram":{"unit":"tokens","buckets":[{"le":8,"count":0},)"
-            R"({"le":16,"count":1}]},"max_tokens":9,"truncated":1,"tokens":8}},)"
-            R"("overlaps":[{"sets":["train","test"],"rows":3,"first_lines":[[2,9],[4,5]]}],)"
-            R"("model_labels":[],"memory":{"estimated_bytes":28,"weights":1,"optimizer":2,)"
-            R"("gradients":3,"activations":4,"checkpoint":5,"data":6,"runtime":7},)"
-            R"("error_count":0,"errors":[]})");
+            R"({"ok":true,"work":"evaluate","max_length":0,"pooling":"","sets":{"test":{"rows":1,)"
+            R"("held_out":false,"label_kind":"single","labels":[]}},"overlaps":[],)"
+            R"("model_labels":[],"memory":null,"image_size":224,"error_count":0,"errors":[]})");
 }
 
 TEST(InspectReport, OfAJobThatCannotRunHasNoEstimate) {
   JobReport report;
   report.work = "predict";
-  EXPECT_EQ(ToJson(report), R"({"ok":true,"work":"predict","max_length":0,"sets":{},"overlaps":[],)"
-                            R"("model_labels":[],"memory":null,"error_count":0,"errors":[]})");
+  EXPECT_EQ(ToJson(report),
+            R"({"ok":true,"work":"predict","max_length":0,"pooling":"","sets":{},"overlaps":[],)"
+            R"("model_labels":[],"memory":null,"error_count":0,"errors":[]})");
 }
 
 }  // namespace

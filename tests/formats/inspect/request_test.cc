@@ -51,12 +51,14 @@ TEST(InspectRequest, ReadsWhatMemoryDependsOn) {
   const auto plain = std::get<JobRequest>(*ParseInspectRequest(json));
   EXPECT_EQ(plain.method, "full");
   EXPECT_EQ(plain.batch_size, 8);
+  EXPECT_EQ(plain.pooling, "");
   json.pop_back();
-  json += R"(,"work":"fine_tune","batch_size":32,"method":"lora","top_layers":2,)"
+  json += R"(,"pooling":"mean","work":"fine_tune","batch_size":32,"method":"lora","top_layers":2,)"
           R"("lora":{"rank":4,"target_modules":["all-linear"]}})";
   const auto parsed = ParseInspectRequest(json);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   const auto& job = std::get<JobRequest>(*parsed);
+  EXPECT_EQ(job.pooling, "mean");
   EXPECT_EQ(job.batch_size, 32);
   EXPECT_EQ(job.method, "lora");
   EXPECT_EQ(job.top_layers, 2);
@@ -82,6 +84,23 @@ TEST(InspectRequest, ReadsADatasetToEvaluateOrPredict) {
   EXPECT_THAT(ErrorOf(use("guess", test)), HasSubstr("must be fine_tune, evaluate or predict"));
 }
 
+TEST(InspectRequest, ReadsAJobOnImages) {
+  const std::string job =
+      R"({"kind":"job","work":"predict","model_dir":"/m","task":"image_classification","test":)" +
+      std::string(kDataset);
+  const auto plain = ParseInspectRequest(job + "}");
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(std::get<JobRequest>(*plain).task, "image_classification");
+  EXPECT_EQ(std::get<JobRequest>(*plain).image.batch_norms, "fixed_statistics");
+  const auto parsed =
+      ParseInspectRequest(job + R"(,"image":{"size":192,"batch_norms":"trained"}})");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const ImageSpec& image = std::get<JobRequest>(*parsed).image;
+  EXPECT_EQ(image.size, 192);
+  EXPECT_EQ(image.batch_norms, "trained");
+  EXPECT_THAT(ErrorOf(job + R"(,"image":{"sise":1}})"), HasSubstr("request.image.sise is unknown"));
+}
+
 TEST(InspectRequest, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(ErrorOf("{}"), HasSubstr("request.kind is missing"));
   EXPECT_THAT(ErrorOf(R"({"kind":"x"})"), HasSubstr("must be dataset, model or job"));
@@ -90,6 +109,8 @@ TEST(InspectRequest, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(ErrorOf(R"({"kind":"model","dir":"/m","x":1})"), HasSubstr("request.x is unknown"));
   EXPECT_THAT(ErrorOf(Job(R"({"path":"/d"})")), HasSubstr("request.eval.format is missing"));
   EXPECT_THAT(ErrorOf(Job("7")), HasSubstr("request.eval must be an object"));
+  EXPECT_THAT(ErrorOf(Job("null").insert(1, R"("pooling":"max",)")),
+              HasSubstr("request.pooling must be first_token or mean"));
   EXPECT_THAT(ErrorOf(R"({"kind":"dataset","path":"/d","format":"csv","text_columns":["a"],)"
                       R"("label_column":"l","label_names":{"0":1}})"),
               HasSubstr("request.label_names must be an object of strings"));

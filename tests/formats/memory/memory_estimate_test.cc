@@ -76,6 +76,14 @@ TEST(MemoryEstimate, CountsAdaptersOfTheLayersThatAreNamed) {
   EXPECT_EQ(Estimate(inputs, "lora").gradients, 4 * (6 * 4 * (384 + 384 + 384 + 1536) + kHead));
 }
 
+TEST(MemoryEstimate, CountsTheWholeLastLayerBelowAHeadOnTheMean) {
+  MemoryInputs inputs = SmallEncoder();
+  const MemoryEstimate first = Estimate(inputs, "full"), frozen = Estimate(inputs, "head");
+  inputs.mean_pooling = true;
+  EXPECT_GT(Estimate(inputs, "full").activations, first.activations);
+  EXPECT_EQ(Estimate(inputs, "head").activations, frozen.activations);
+}
+
 TEST(MemoryEstimate, KnowsTheLayersOfAModelByItsOwnNames) {
   MemoryInputs inputs = SmallEncoder();
   inputs.model.model_type = "distilbert";

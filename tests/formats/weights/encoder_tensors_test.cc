@@ -43,6 +43,13 @@ TEST(EncoderTensors, NameTheHeadAsTheFamilyDoes) {
   EXPECT_EQ(ExportName(distilbert, "head.out.bias"), "classifier.bias");
 }
 
+TEST(EncoderTensors, HaveNoPrefixInThePlainModel) {
+  EXPECT_EQ(PlainName(Config(kTinyRoberta), "roberta.encoder.layer.0.output.dense.bias"),
+            "encoder.layer.0.output.dense.bias");
+  EXPECT_EQ(PlainName(Config(kTinyDistilBert), "distilbert.transformer.layer.1.ffn.lin1.weight"),
+            "transformer.layer.1.ffn.lin1.weight");
+}
+
 TEST(EncoderTensors, AreTranslatedByModuleAsWell) {
   const EncoderConfig distilbert = Config(kTinyDistilBert);
   EXPECT_EQ(ExportName(distilbert, "encoder.layer.3.attention.self.value"),

@@ -207,5 +207,14 @@ TEST(HfConfig, NamesTheArchitectureOfTheFamilyAndTheProblem) {
   EXPECT_FALSE(ConfigForClassifier(R"({"model_type":"t5"})", {"a"}, "regression").ok());
 }
 
+TEST(HfConfig, IsOfThePlainModelWhereTheHeadIsNotPartOfIt) {
+  const auto text = ConfigForClassifier(R"({"model_type":"roberta"})", {"a", "b"},
+                                        "single_label_classification", Pooling::kMean);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const auto config = nlohmann::json::parse(*text);
+  EXPECT_EQ(config["architectures"][0], "RobertaModel");
+  EXPECT_EQ(config["id2label"].size(), 2);
+}
+
 }  // namespace
 }  // namespace attune

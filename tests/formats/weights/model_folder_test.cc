@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/weights/model_folder.h"
+#include "formats/weights/sentence_modules.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -205,6 +206,55 @@ TEST_F(SentenceFolderTest, RefusesModulesThatMakeNoSense) {
   EXPECT_THAT(Error(), HasSubstr("1_Pooling/config.json: no pooling mode is set"));
   folder_.Write("modules.json", R"([{"path":"../x","type":"models.Pooling"}])");
   EXPECT_THAT(Error(), HasSubstr("modules.json: path '../x' of Pooling is not one folder's name"));
+}
+
+class SentenceClassifierTest : public SentenceFolderTest {
+ protected:
+  SentenceClassifierTest() {
+    for (const auto& [name, content] : SentenceFiles(4, 2, 16)) {
+      std::filesystem::create_directories(std::filesystem::path(folder_.Path(name)).parent_path());
+      folder_.Write(name, content);
+    }
+    WriteTensors(
+        folder_.Path("2_Dense/model.safetensors"),
+        {{"linear.weight", {2, 4}, std::vector<float>(8, 0.5f)}, {"linear.bias", {2}, {1, 2}}});
+    SetLabels(R"({"0":"neg","1":"pos"})");
+  }
+  void SetLabels(const std::string& labels) {
+    std::string config = kTinyConfig;
+    config.insert(config.find('{') + 1, R"("id2label":)" + labels + ",");
+    folder_.Write("config.json", config);
+  }
+};
+
+TEST_F(SentenceClassifierTest, HasItsHeadOnTheMean) {
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->head_pooling(), Pooling::kMean);
+  EXPECT_THAT((*model)->Labels(), ElementsAre("neg", "pos"));
+  std::vector<float> bias(2);
+  ASSERT_TRUE((*model)->ReadFloats("head.out.bias", absl::MakeSpan(bias)).ok());
+  EXPECT_THAT(bias, ElementsAre(1, 2));
+}
+
+TEST_F(SentenceClassifierTest, IsNoClassifierWithoutANameForEachOutput) {
+  SetLabels(R"({"0":"a","1":"b","2":"c"})");
+  const auto model = ModelFolder::Open(folder_.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_FALSE((*model)->Has("head.out.weight"));
+  EXPECT_EQ((*model)->head_pooling(), Pooling::kFirstToken);
+}
+
+TEST_F(SentenceClassifierTest, RefusesAHeadThatIsDamagedOrAnother) {
+  WriteTensors(folder_.Path("2_Dense/model.safetensors"),
+               {{"linear.weight", {2, 4}, std::vector<float>(8)},
+                {"linear.bias", {2}, {1, 2}},
+                {"residual.weight", {2, 4}, std::vector<float>(8)}});
+  EXPECT_THAT(Error(), HasSubstr("not part of a bert model: residual.weight"));
+  folder_.Write("2_Dense/model.safetensors", "x");
+  EXPECT_THAT(Error(), HasSubstr("2_Dense/model.safetensors"));
+  std::filesystem::remove(folder_.Path("2_Dense/model.safetensors"));
+  EXPECT_THAT(Error(), HasSubstr("model.safetensors"));
 }
 
 TEST_F(ModelFolderTest, ListsTensorsThatAreMissingExtraAndMisshaped) {

@@ -42,6 +42,57 @@ TEST(SentenceModules, AreAListInTheFolder) {
   }
 }
 
+std::string DenseOf(const std::string& kinds) {
+  std::string json;
+  for (const char kind : kinds) {
+    const std::string name = kind == 'P' ? "Pooling" : kind == 'D' ? "Dense" : "Normalize";
+    json += std::string(json.empty() ? "[" : ",") + R"({"path":")" + kind + R"(","type":")" + name +
+            "\"}";
+  }
+  Problems problems;
+  const SentenceModules modules = ParseSentenceModules(json + "]", problems);
+  EXPECT_TRUE(problems.empty());
+  return modules.dense;
+}
+
+TEST(SentenceModules, HaveADenseLayerWhereItIsTheLastAndBehindThePooling) {
+  EXPECT_EQ(DenseOf("PD"), "D");
+  EXPECT_EQ(DenseOf("P"), "");
+  EXPECT_EQ(DenseOf("PDN"), "");
+  EXPECT_EQ(DenseOf("PND"), "");
+  EXPECT_EQ(DenseOf("PDD"), "");
+}
+
+TEST(SentenceModules, TellALinearLayerFromOtherDenseOnes) {
+  const auto outputs = [](const std::string& json) {
+    Problems problems;
+    return ParseLinear(json, 4, "2_Dense/config.json", problems);
+  };
+  const std::string linear =
+      R"("in_features":4,"activation_function":"torch.nn.modules.linear.Identity")";
+  EXPECT_EQ(outputs("{" + linear + R"(,"out_features":3,"bias":true})"), 3);
+  EXPECT_EQ(outputs("{" + linear + R"(,"out_features":3})"), 3);
+  EXPECT_EQ(outputs("{" + linear + "}"), std::nullopt);
+  EXPECT_EQ(outputs("{" + linear + R"(,"out_features":3,"bias":false})"), std::nullopt);
+  EXPECT_EQ(outputs("{" + linear + R"(,"out_features":3,"use_residual":true})"), std::nullopt);
+  EXPECT_EQ(outputs(R"({"in_features":5,"out_features":3,)"
+                    R"("activation_function":"torch.nn.modules.linear.Identity"})"),
+            std::nullopt);
+  EXPECT_EQ(outputs(R"({"in_features":4,"out_features":3,"bias":true,)"
+                    R"("activation_function":"torch.nn.modules.activation.Tanh"})"),
+            std::nullopt);
+}
+
+TEST(SentenceModules, AreReadAsTheyAreWritten) {
+  const auto files = SentenceFiles(4, 3, 16);
+  Problems problems;
+  const SentenceModules modules = ParseSentenceModules(files.at("modules.json"), problems);
+  EXPECT_EQ(modules.transformer, "");
+  EXPECT_EQ(ParsePooling(files.at(*modules.pooling + "/config.json"), "p", problems), "mean");
+  EXPECT_EQ(ParseLinear(files.at(modules.dense + "/config.json"), 4, "d", problems), 3);
+  EXPECT_TRUE(problems.empty());
+}
+
 TEST(SentenceModules, SayHowTheyPool) {
   EXPECT_EQ(Pooling(R"({"word_embedding_dimension":4,"pooling_mode_cls_token":true,
                         "pooling_mode_mean_tokens":false})"),
@@ -49,6 +100,7 @@ TEST(SentenceModules, SayHowTheyPool) {
   EXPECT_EQ(Pooling(R"({"pooling_mode_cls_token":true,"pooling_mode_max_tokens":true})"),
             "cls+max");
   EXPECT_EQ(Pooling(R"({"pooling_mode":"mean"})"), "mean");
+  EXPECT_EQ(Pooling(R"({"pooling_mode":["mean","max"]})"), "mean+max");
   EXPECT_THAT(Pooling("{}"), HasSubstr("1_Pooling/config.json: no pooling mode is set"));
   EXPECT_THAT(Pooling("[]"), HasSubstr("expected an object"));
 }

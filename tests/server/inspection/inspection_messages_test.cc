@@ -56,6 +56,7 @@ TEST(InspectionMessages, AskForAJob) {
   tune.mutable_lora()->set_rank(4);
   tune.mutable_lora()->add_target_modules("query");
   tune.mutable_text_classification()->set_max_length(64);
+  tune.mutable_text_classification()->set_pooling(v1::POOLING_MEAN);
   EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec)), Json::parse(R"({
       "kind": "job", "work": "fine_tune", "model_dir": "/m", "task": "text_classification",
       "train": {"path": "/train", "format": "csv", "text_columns": ["review"],
@@ -63,7 +64,7 @@ TEST(InspectionMessages, AskForAJob) {
       "eval": null,
       "test": {"path": "/test", "format": "tsv", "text_columns": ["review"],
                "label_column": "stars", "label_kind": "single"},
-      "eval_fraction": 0.1, "labels": ["bad", "good"], "max_length": 64, "batch_size": 32,
+      "eval_fraction": 0.1, "labels": ["bad", "good"], "max_length": 64, "pooling": "mean", "batch_size": 32,
       "method": "lora", "lora": {"rank": 4, "target_modules": ["query"]}})"));
 }
 
@@ -93,6 +94,44 @@ TEST(InspectionMessages, AskForAJobThatUsesAModel) {
                "label_column": "stars", "label_kind": "single"}, "max_length": 64})"));
   spec.mutable_predict();
   EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec))["work"], "predict");
+}
+
+// A tar of images.
+DatasetFile Images(const std::string& path) {
+  DatasetFile file;
+  file.path = path;
+  file.dataset.set_format(v1::Dataset::IMAGES);
+  file.dataset.mutable_columns()->set_label("label");
+  return file;
+}
+
+TEST(InspectionMessages, AskForImages) {
+  const Json images = Json::parse(R"({"path": "/i", "format": "images", "text_columns": [],
+      "label_column": "label", "label_kind": "single"})");
+  Json dataset = images;
+  dataset["kind"] = "dataset";
+  EXPECT_EQ(Json::parse(DatasetRequestJson(Images("/i"))), dataset);
+
+  JobCheckInputs inputs;
+  inputs.model_dir = "/m";
+  inputs.train = Images("/i");
+  v1::JobSpec spec;
+  v1::ImageClassification& task = *spec.mutable_fine_tune()->mutable_image_classification();
+  task.set_image_size(64);
+  task.set_batch_norms(v1::BATCH_NORMS_TRAINED);
+  Json job = Json::parse(R"({"kind": "job", "work": "fine_tune", "model_dir": "/m",
+      "task": "image_classification", "eval": null, "test": null, "eval_fraction": 0.0,
+      "labels": [], "method": "full", "image": {"size": 64, "batch_norms": "trained"}})");
+  job["train"] = images;
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec)), job);
+
+  inputs.train.reset();
+  inputs.test = Images("/i");
+  spec.mutable_predict();
+  Json use = Json::parse(R"({"kind": "job", "work": "predict", "model_dir": "/m",
+      "task": "image_classification"})");
+  use["test"] = images;
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec)), use);
 }
 
 TEST(InspectionMessages, AJobReportTellsTheMemoryThatItWillNeed) {

@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/jobs/job_validator.h"
 #include "tests/server/jobs/job_world.h"
 
 namespace attune {
@@ -114,6 +115,7 @@ TEST(JobDefaults, WhatHangsOnAnUncheckedBaseIsFilledOnceItIsChecked) {
 TEST(JobDefaults, AnEvaluationComparesWithTheBaseWhereItIsKnown) {
   v1::JobSpec spec = JobWorld::EvaluateRequest("a", "tuned").job().spec();
   JobInputs inputs;
+  inputs.test.emplace();
   FillDefaults(spec, inputs);
   EXPECT_TRUE(spec.evaluate().has_compare_base());
   EXPECT_FALSE(spec.evaluate().compare_base());
@@ -121,6 +123,43 @@ TEST(JobDefaults, AnEvaluationComparesWithTheBaseWhereItIsKnown) {
   inputs.compare.emplace();
   FillDefaults(spec, inputs);
   EXPECT_TRUE(spec.evaluate().compare_base());
+}
+
+TEST(JobDefaults, ImagesAreTunedByTheRecipeThatDidWellOnThem) {
+  JobInputs inputs = Inputs("efficientnet_lite");
+  inputs.train->set_format(v1::Dataset::IMAGES);
+  v1::JobSpec spec = TuneSpec();
+  v1::FineTune& tune = *spec.mutable_fine_tune();
+  tune.mutable_image_classification();
+  FillDefaults(spec, inputs);
+  EXPECT_EQ(tune.image_classification().batch_norms(), v1::BATCH_NORMS_FIXED_STATISTICS);
+  EXPECT_EQ(tune.image_classification().image_size(), 0);  // the base's own
+  EXPECT_EQ(tune.hyperparameters().batch_size(), 32);
+  EXPECT_EQ(tune.hyperparameters().learning_rate(), 3e-4);
+  EXPECT_EQ(tune.hyperparameters().epochs(), 3);
+  EXPECT_EQ(tune.evaluation().best_metric(), "accuracy");
+
+  v1::JobSpec head = TuneSpec();
+  head.mutable_fine_tune()->mutable_image_classification()->set_batch_norms(v1::BATCH_NORMS_FROZEN);
+  head.mutable_fine_tune()->mutable_head();
+  FillDefaults(head, inputs);
+  EXPECT_EQ(head.fine_tune().image_classification().batch_norms(), v1::BATCH_NORMS_FROZEN);
+  EXPECT_EQ(head.fine_tune().hyperparameters().learning_rate(), 1e-3);
+  EXPECT_EQ(head.fine_tune().hyperparameters().epochs(), 5);
+}
+
+TEST(JobDefaults, TheUseOfAModelIsOfTheTaskOfItsRows) {
+  v1::JobSpec spec = JobWorld::PredictRequest("a", "tuned").job().spec();
+  spec.mutable_predict()->set_task("whatever somebody wrote");
+  JobInputs inputs;
+  inputs.test.emplace().set_format(v1::Dataset::IMAGES);
+  FillDefaults(spec, inputs);
+  EXPECT_EQ(spec.predict().task(), "image_classification");
+  EXPECT_EQ(TaskName(spec), "image_classification");
+  v1::JobSpec evaluate = JobWorld::EvaluateRequest("a", "tuned").job().spec();
+  EXPECT_EQ(TaskName(evaluate), "text_classification");  // stored before there were images
+  FillDefaults(evaluate, inputs);
+  EXPECT_EQ(TaskName(evaluate), "image_classification");
 }
 
 }  // namespace

@@ -130,5 +130,91 @@ TEST(JobFit, OnlyAKnownBaseCanBeComparedWith) {
   EXPECT_THAT(Fields(spec, inputs), IsEmpty());
 }
 
+// Of images: data, base and task.
+JobInputs ImageInputs() {
+  JobInputs inputs = TunedOn(v1::LABEL_KIND_SINGLE);
+  inputs.train->set_format(v1::Dataset::IMAGES);
+  inputs.model.set_name("models/lite0");
+  inputs.model.set_state(v1::Model::READY);
+  inputs.model.set_model_type("efficientnet_lite");
+  return inputs;
+}
+
+v1::JobSpec ImageSpec() {
+  v1::JobSpec spec = TuneSpec();
+  spec.mutable_fine_tune()->mutable_image_classification();
+  return spec;
+}
+
+TEST(JobFit, TaskDataAndBaseAreAllOfImagesOrAllOfTexts) {
+  EXPECT_THAT(Fields(ImageSpec(), ImageInputs()), IsEmpty());
+  EXPECT_THAT(Fields(TuneSpec(), ImageInputs()),
+              ElementsAre("job.spec.fine_tune.train_dataset", "job.spec.fine_tune.base_model"));
+  JobInputs inputs = ImageInputs();
+  inputs.eval = Dataset("eval", v1::LABEL_KIND_SINGLE);
+  inputs.test = Dataset("test", v1::LABEL_KIND_SINGLE);
+  inputs.test->set_format(v1::Dataset::IMAGES);
+  EXPECT_THAT(Fields(ImageSpec(), inputs), ElementsAre("job.spec.fine_tune.eval_dataset"));
+  inputs = ImageInputs();
+  inputs.model.set_model_type("bert");
+  const auto violations = CheckFit(ImageSpec(), inputs);
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_EQ(violations[0].field, "job.spec.fine_tune.base_model");
+  EXPECT_THAT(violations[0].description,
+              HasSubstr("models/lite0 (bert) reads texts, not images; name one of images"));
+  inputs.model.set_state(v1::Model::CHECKING);  // nobody knows its family yet
+  EXPECT_THAT(Fields(ImageSpec(), inputs), IsEmpty());
+}
+
+TEST(JobFit, SaysWhatATextDatasetUnderAnImageTaskIs) {
+  JobInputs inputs = ImageInputs();
+  inputs.train->set_format(v1::Dataset::CSV);
+  const auto violations = CheckFit(ImageSpec(), inputs);
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_EQ(violations[0].description,
+            "datasets/reviews holds texts, and image_classification needs images; name one of "
+            "images, or use the task text_classification");
+}
+
+TEST(JobFit, LoraFitsNoConvolutionalNetwork) {
+  v1::JobSpec spec = ImageSpec();
+  spec.mutable_fine_tune()->mutable_lora();
+  EXPECT_THAT(Fields(spec, ImageInputs()), ElementsAre("job.spec.fine_tune.lora"));
+  spec.mutable_fine_tune()->mutable_partial();
+  EXPECT_THAT(Fields(spec, ImageInputs()), IsEmpty());
+}
+
+TEST(JobFit, OnlyImagesAreJudgedByTheFiveLikeliest) {
+  v1::JobSpec spec = ImageSpec();
+  spec.mutable_fine_tune()->mutable_evaluation()->set_best_metric("top5_accuracy");
+  EXPECT_THAT(Fields(spec, ImageInputs()), IsEmpty());
+  spec.mutable_fine_tune()->mutable_text_classification();
+  EXPECT_THAT(Fields(spec, TunedOn(v1::LABEL_KIND_SINGLE)),
+              ElementsAre("job.spec.fine_tune.evaluation.best_metric"));
+}
+
+TEST(JobFit, WeightsOfImagesNeedClassesToo) {
+  JobInputs inputs = ImageInputs();
+  inputs.train->mutable_columns()->set_label_kind(v1::LABEL_KIND_NUMBER);
+  v1::JobSpec spec = ImageSpec();
+  spec.mutable_fine_tune()->mutable_image_classification()->set_class_weighting(
+      v1::CLASS_WEIGHTING_BALANCED);
+  EXPECT_THAT(Fields(spec, inputs),
+              ElementsAre("job.spec.fine_tune.image_classification.class_weighting"));
+}
+
+TEST(JobFit, AModelOfImagesIsUsedOnImages) {
+  JobInputs inputs = UseOf("tf_efficientnet_lite0", v1::LABEL_KIND_SINGLE);
+  inputs.model.set_model_type("efficientnet_lite");
+  inputs.model.add_labels("cat");
+  EXPECT_THAT(Fields(EvaluateSpec(), inputs), ElementsAre("job.spec.evaluate.model"));
+  inputs.test->set_format(v1::Dataset::IMAGES);
+  EXPECT_THAT(Fields(EvaluateSpec(), inputs), IsEmpty());
+  v1::JobSpec predict = PredictSpec();
+  EXPECT_THAT(Fields(predict, inputs), IsEmpty());
+  predict.mutable_predict()->set_max_length(16);
+  EXPECT_THAT(Fields(predict, inputs), ElementsAre("job.spec.predict.max_length"));
+}
+
 }  // namespace
 }  // namespace attune

@@ -115,9 +115,11 @@ TEST(JobValidator, RefusesValuesOfEnumsThatItDoesNotKnow) {
                 TuneOf(r).mutable_hyperparameters()->set_schedule(static_cast<v1::Schedule>(9));
                 TuneOf(r).mutable_text_classification()->set_class_weighting(
                     static_cast<v1::ClassWeighting>(9));
+                TuneOf(r).mutable_text_classification()->set_pooling(static_cast<v1::Pooling>(9));
               }),
               UnorderedElementsAre("job.spec.fine_tune.hyperparameters.schedule",
-                                   "job.spec.fine_tune.text_classification.class_weighting"));
+                                   "job.spec.fine_tune.text_classification.class_weighting",
+                                   "job.spec.fine_tune.text_classification.pooling"));
 }
 
 TEST(JobValidator, EarlyStoppingNeedsEvaluationsToStopBy) {

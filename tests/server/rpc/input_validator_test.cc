@@ -10,7 +10,9 @@ namespace attune {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::Field;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 v1::CreateDatasetRequest GoodDataset() {
@@ -104,6 +106,21 @@ TEST(ValidateDataset, RefusesLabelsThatMakeNoSense) {
   }
 }
 
+TEST(ValidateDataset, ImagesHaveNoTexts) {
+  v1::CreateDatasetRequest request = GoodDataset();
+  request.mutable_dataset()->Clear();
+  request.mutable_dataset()->mutable_file()->set_path("x-rays.TAR");
+  request.mutable_dataset()->mutable_file()->set_sha256(std::string(64, 'a'));
+  FillDefaults(*request.mutable_dataset());
+  EXPECT_EQ(request.dataset().format(), v1::Dataset::IMAGES);
+  EXPECT_EQ(request.dataset().columns().text_size(), 0);
+  EXPECT_EQ(request.dataset().columns().label(), "label");
+  EXPECT_THAT(ValidateDataset(request), IsEmpty());
+  request.mutable_dataset()->mutable_columns()->add_text("text");
+  EXPECT_THAT(ValidateDataset(request),
+              Contains(Field(&FieldViolation::field, "dataset.columns.text")));
+}
+
 TEST(ValidateModel, RefusesPathsThatLeaveTheFolder) {
   EXPECT_THAT(ValidateModel(GoodModel()), IsEmpty());
   for (const char* path : {"../x", "/etc/passwd", "a//b", "a/./b", "", "a\\b", "a\nb"}) {
@@ -148,6 +165,25 @@ TEST(PredictionValidator, BoundsAllTextTogether) {
   request.mutable_rows(0)->add_texts("x");
   ASSERT_EQ(ValidatePrediction(request).size(), 1u);
   EXPECT_EQ(ValidatePrediction(request)[0].field, "rows");
+}
+
+TEST(PredictionValidator, ARowIsOfTextsOrAnImage) {
+  v1::PredictRequest request;
+  request.add_rows()->set_image("png");
+  EXPECT_THAT(ValidatePrediction(request), IsEmpty());
+  request.mutable_rows(0)->add_texts("fine");
+  EXPECT_THAT(ValidatePrediction(request), Contains(Field(&FieldViolation::field, "rows[0]")));
+}
+
+TEST(PredictionValidator, BoundsAllImagesTogether) {
+  v1::PredictRequest request;
+  request.add_rows()->set_image(std::string(2 << 20, 'x'));
+  request.add_rows()->set_image(std::string(1 << 20, 'x'));
+  EXPECT_THAT(ValidatePrediction(request), IsEmpty());
+  request.add_rows()->add_texts("x");
+  EXPECT_THAT(ValidatePrediction(request),
+              ElementsAre(Field(&FieldViolation::description,
+                                HasSubstr("at most 3145728 bytes together, got 3145729"))));
 }
 
 }  // namespace

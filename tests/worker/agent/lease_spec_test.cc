@@ -26,7 +26,11 @@ constexpr char kFullLease[] = R"pb(
         files { path: "manifest.json" sha256: "0" }
       }
       eval_fraction: 0.05
-      text_classification { max_length: 256 class_weighting: CLASS_WEIGHTING_BALANCED }
+      text_classification {
+        max_length: 256
+        class_weighting: CLASS_WEIGHTING_BALANCED
+        pooling: POOLING_MEAN
+      }
       lora { rank: 4 alpha: 16 dropout: 0.25 target_modules: "all-linear" rslora: true }
       hyperparameters {
         epochs: 2.5
@@ -162,6 +166,7 @@ TEST(TrainerSpecOf, CarriesEveryOtherFieldOfTheLease) {
   EXPECT_THAT(spec->lora.target_modules, ::testing::ElementsAre("all-linear"));
   EXPECT_TRUE(spec->lora.rslora);
   EXPECT_EQ(spec->class_weighting, "balanced");
+  EXPECT_EQ(spec->pooling, "mean");
   EXPECT_EQ(spec->cache_dir, "/work/features");
   EXPECT_EQ(spec->base_model_sha256.size(), 64U);
   EXPECT_EQ(spec->max_steps, 70);
@@ -198,6 +203,46 @@ TEST(TrainerSpecOf, NamesEveryMethod) {
   tune.mutable_partial()->set_top_layers(2);
   EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->method, "partial");
   EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->top_layers, 2);
+}
+
+TEST(TrainerSpecOf, CarriesAllThatAJobOnImagesSays) {
+  v1::Lease lease = FullLease();
+  lease.mutable_train()->set_format(v1::Dataset::IMAGES);
+  lease.mutable_train()->mutable_columns()->clear_text();
+  v1::ImageClassification& task =
+      *lease.mutable_spec()->mutable_fine_tune()->mutable_image_classification();
+  task.set_image_size(96);
+  task.set_class_weighting(v1::CLASS_WEIGHTING_BALANCED);
+  task.set_batch_norms(v1::BATCH_NORMS_FROZEN);
+  task.mutable_augmentation()->set_horizontal_flip(true);
+  task.mutable_augmentation()->set_min_crop_area(0.5);
+  task.mutable_augmentation()->set_brightness(0.25);
+  task.mutable_augmentation()->set_contrast(0.125);
+  const auto spec = TrainerSpecOf(lease, kFolder, kHost);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->task, "image_classification");
+  EXPECT_EQ(spec->class_weighting, "balanced");
+  EXPECT_EQ(spec->train.format, "images");
+  EXPECT_THAT(spec->train.text_columns, ::testing::IsEmpty());
+  EXPECT_EQ(spec->image.size, 96);
+  EXPECT_TRUE(spec->image.horizontal_flip);
+  EXPECT_EQ(spec->image.min_crop_area, 0.5);
+  EXPECT_EQ(spec->image.brightness, 0.25);
+  EXPECT_EQ(spec->image.contrast, 0.125);
+  EXPECT_EQ(spec->image.batch_norms, "frozen");
+  task.set_batch_norms(static_cast<v1::BatchNorms>(99));
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TrainerSpecOf, TheUseOfAModelIsOfTheTaskThatTheServerSays) {
+  v1::Lease lease = UseLease();
+  lease.mutable_spec()->mutable_predict()->set_model("models/tuned");
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->task, "text_classification");
+  lease.mutable_spec()->mutable_predict()->set_task("image_classification");
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->task, "image_classification");
+  lease.mutable_spec()->mutable_evaluate()->set_task("image_classification");
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->task, "image_classification");
 }
 
 TEST(TrainerSpecOf, AnAttemptThatDoesNotResumeStartsWithTheCheckpointNamed) {

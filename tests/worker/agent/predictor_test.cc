@@ -35,11 +35,16 @@ class PredictorTest : public ::testing::Test {
 
   void Ask(int64_t call, const std::string& model = "a",
            absl::Duration timeout = absl::Seconds(60)) {
+    v1::TextRow row;
+    row.add_texts("so fine");
+    Ask(row, call, model, timeout);
+  }
+  void Ask(const v1::TextRow& row, int64_t call, const std::string& model, absl::Duration timeout) {
     v1::PredictOrder order;
     order.set_call_id(call);
     *order.add_model_files() = server_.AddBlob("config.json", "config of " + model);
     *order.add_model_files() = server_.AddBlob("model.safetensors", "weights of " + model);
-    order.add_rows()->add_texts("so fine");
+    *order.add_rows() = row;
     order.set_max_length(16);
     *order.mutable_timeout() =
         google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(timeout));
@@ -89,6 +94,13 @@ TEST_F(PredictorTest, AsksOneProcessOfOneThreadAndTellsWhatItSays) {
   Answer();
   ASSERT_THAT(Told(), ElementsAre("7 good"));
   EXPECT_EQ(answers_[0].rows(0).scores().at("bad"), 0.25);
+}
+
+TEST_F(PredictorTest, AnImageGoesToTheProcessInBase64) {
+  v1::TextRow row;
+  row.set_image(std::string("\x89PNG\0\xff", 6));
+  Ask(row, 7, "a", absl::Seconds(60));
+  EXPECT_THAT(launcher_.last().asked().rows, ElementsAre(ElementsAre("iVBORwD/")));
 }
 
 TEST_F(PredictorTest, KeepsTheModelForTheNextCall) {

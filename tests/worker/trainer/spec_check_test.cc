@@ -31,12 +31,52 @@ TEST(CheckSpec, NamesEverythingItCannotDo) {
   spec.early_stopping_patience = 2;
   spec.hyperparameters.precision = "fp16";
   spec.start_dir = "/start";
+  spec.pooling = "max";
   for (const char* field :
        {"task", "labels", "hyperparameters.batch_size", "hyperparameters.schedule",
         "hyperparameters.precision", "hyperparameters.parameter_groups[0].learning_rate",
-        "early_stopping_patience", "start_sha256"}) {
+        "early_stopping_patience", "start_sha256", "pooling"}) {
     EXPECT_THAT(MessageOf(spec), HasSubstr(field));
   }
+}
+
+TrainerSpec GoodImages() {
+  TrainerSpec spec = Good();
+  spec.task = "image_classification";
+  spec.train = {.path = "train.tar", .format = "images"};
+  return spec;
+}
+
+TEST(CheckSpec, OfImagesNamesWhatIsForTextsOrOutOfRange) {
+  EXPECT_EQ(MessageOf(GoodImages()), "");
+  TrainerSpec spec = GoodImages();
+  spec.method = "lora";
+  spec.pooling = "mean";
+  spec.hyperparameters.precision = "bf16";
+  spec.test = DatasetSpec{.path = "test.csv", .format = "csv"};
+  spec.image = {.size = 16, .min_crop_area = 1.5, .brightness = 1, .contrast = -1};
+  for (const char* field :
+       {"method: lora is for encoders of texts", "pooling", "hyperparameters.precision",
+        "test.format", "image.size: must be 0, or 32 to 1024, got 16", "image.min_crop_area",
+        "image.brightness", "image.contrast"}) {
+    EXPECT_THAT(MessageOf(spec), HasSubstr(field));
+  }
+}
+
+TEST(CheckSpec, KeepsBatchNormsThatAreTrainedToMethodsThatTrainBlocks) {
+  TrainerSpec spec = GoodImages();
+  spec.image.batch_norms = "trained";
+  EXPECT_EQ(MessageOf(spec), "");
+  spec.method = "head";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("image.batch_norms"));
+  spec.image.batch_norms = "of another kind";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("must be fixed_statistics"));
+}
+
+TEST(CheckSpec, KeepsImagesToTheirTask) {
+  TrainerSpec spec = Good();
+  spec.train.format = "images";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("train.format"));
 }
 
 TEST(CheckSpec, ListsTheMetricsOfTheLabelKind) {

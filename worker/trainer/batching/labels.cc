@@ -11,32 +11,37 @@
 namespace attune {
 namespace {
 
-absl::Status Refused(int64_t line, const std::string& what) {
+absl::Status Refused(const std::string& origin, const std::string& what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_DATASET",
-                   absl::StrCat("line ", line, ": ", what));
+                   absl::StrCat(origin, ": ", what));
 }
 
 }  // namespace
 
 absl::StatusOr<Labels> Labels::Make(const std::string& kind,
                                     const std::vector<LabelledExample>& examples,
-                                    const std::vector<std::string>& names) {
+                                    const std::vector<std::string>& names,
+                                    const std::function<std::string(size_t i)>& origin) {
+  const auto origin_of = [&](size_t i) {
+    return origin ? origin(i) : absl::StrCat("line ", examples[i].line);
+  };
   std::map<std::string, int32_t> class_of;
   for (const std::string& name : names) {
     class_of.emplace(name, static_cast<int32_t>(class_of.size()));
   }
   const bool named = kind == "single" || kind == "multi";
   Labels result;
-  for (const LabelledExample& example : examples) {
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const LabelledExample& example = examples[i];
     if (kind == "single" && example.labels.size() != 1) {
-      return Refused(example.line,
+      return Refused(origin_of(i),
                      absl::StrCat("expected one label, found ", example.labels.size()));
     }
     for (const std::string& label : named ? example.labels : std::vector<std::string>()) {
       const auto found = class_of.find(label);
       if (found == class_of.end()) {
         return Refused(
-            example.line,
+            origin_of(i),
             absl::StrCat("the label is '", label, "', which is not among the job's labels (",
                          absl::StrJoin(names, ", "),
                          "). Correct the row, or add the label to the job."));

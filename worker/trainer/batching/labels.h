@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,12 @@ namespace attune {
 class Labels {
  public:
   // `kind` is that of the DatasetSpec the examples were read with; `names` are the job's classes.
-  // INVALID_ARGUMENT/INVALID_DATASET names the line of a class that is not one of them.
+  // INVALID_ARGUMENT/INVALID_DATASET names the origin of a class that is not one of them: where
+  // the i-th example is, or, without `origin`, its line.
   static absl::StatusOr<Labels> Make(const std::string& kind,
                                      const std::vector<LabelledExample>& examples,
-                                     const std::vector<std::string>& names);
+                                     const std::vector<std::string>& names,
+                                     const std::function<std::string(size_t i)>& origin = nullptr);
 
   // Those of some examples, in this order.
   Labels Select(absl::Span<const int64_t> examples) const;

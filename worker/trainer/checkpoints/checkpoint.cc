@@ -51,7 +51,7 @@ absl::Status WriteFiles(FileSystem& files, const std::string& work_dir, const st
 }
 
 absl::Status LoadStart(FileSystem& files, const TrainerSpec& spec, const std::string& fingerprint,
-                       const std::vector<Parameter*>& parameters) {
+                       const std::vector<Parameter*>& saved) {
   const std::string& dir = spec.start_dir;
   ATTUNE_RETURN_IF_ERROR(VerifyCheckpointFolder(files, dir, {kState, kWeights}).status());
   ATTUNE_ASSIGN_OR_RETURN(const FileDigest manifest,
@@ -63,7 +63,7 @@ absl::Status LoadStart(FileSystem& files, const TrainerSpec& spec, const std::st
   ATTUNE_ASSIGN_OR_RETURN(const std::string text, files.ReadFile(JoinPath(dir, kState)));
   ATTUNE_ASSIGN_OR_RETURN(const TrainingState state, ParseTrainingState(text));
   ATTUNE_RETURN_IF_ERROR(CheckSameOutputs(state.fingerprint, fingerprint));
-  return ReadTensors(JoinPath(dir, kWeights), ValuesOf(parameters));
+  return ReadTensors(JoinPath(dir, kWeights), ValuesOf(saved));
 }
 
 }  // namespace
@@ -106,8 +106,8 @@ absl::StatusOr<LoadedCheckpoint> LoadCheckpoint(FileSystem& files, const std::st
 
 absl::Status StartFromCheckpoint(FileSystem& files, const TrainerSpec& spec,
                                  const std::string& fingerprint,
-                                 const std::vector<Parameter*>& parameters) {
-  absl::Status status = LoadStart(files, spec, fingerprint, parameters);
+                                 const std::vector<Parameter*>& saved) {
+  absl::Status status = LoadStart(files, spec, fingerprint, saved);
   // Another attempt would find the same: the job is wrong, not the worker.
   if (!absl::IsFailedPrecondition(status)) return status;
   return MakeError(absl::StatusCode::kInvalidArgument, "TRAINER_REFUSED",
@@ -116,8 +116,12 @@ absl::Status StartFromCheckpoint(FileSystem& files, const TrainerSpec& spec,
 }
 
 absl::Status RestoreParameters(const LoadedCheckpoint& checkpoint,
-                               const std::vector<Parameter*>& parameters) {
-  ATTUNE_RETURN_IF_ERROR(ReadTensors(JoinPath(checkpoint.dir, kWeights), ValuesOf(parameters)));
+                               const std::vector<Parameter*>& parameters,
+                               const std::vector<Parameter*>& buffers) {
+  std::vector<NamedTensor> values = ValuesOf(parameters);
+  const std::vector<NamedTensor> more = ValuesOf(buffers);
+  values.insert(values.end(), more.begin(), more.end());
+  ATTUNE_RETURN_IF_ERROR(ReadTensors(JoinPath(checkpoint.dir, kWeights), values));
   ATTUNE_RETURN_IF_ERROR(ReadTensors(JoinPath(checkpoint.dir, kMoments), MomentsOf(parameters)));
   for (Parameter* p : parameters) {
     if (p->sparse_rows) FindActiveRows(*p);

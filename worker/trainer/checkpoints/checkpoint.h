@@ -42,17 +42,18 @@ struct LoadedCheckpoint {
 // Errors as VerifyCheckpointFolder.
 absl::StatusOr<LoadedCheckpoint> LoadCheckpoint(FileSystem& files, const std::string& dir);
 
-// Fills the parameters' values and moments. FAILED_PRECONDITION/TRAINER_REFUSED: they are of
-// another shape.
+// Fills the parameters' values and moments, and the buffers' values (Task::buffers).
+// FAILED_PRECONDITION/TRAINER_REFUSED: they are of another shape.
 absl::Status RestoreParameters(const LoadedCheckpoint& checkpoint,
-                               const std::vector<Parameter*>& parameters);
+                               const std::vector<Parameter*>& parameters,
+                               const std::vector<Parameter*>& buffers = {});
 
-// Fills the parameters' values from spec.start_dir, the checkpoint of an earlier job that had the
-// same task, labels and method; `fingerprint` is of this one. Their moments stay as they are.
-// INVALID_ARGUMENT/TRAINER_REFUSED: it is of another job than that, or its manifest is not the one
-// the spec names; further errors as VerifyCheckpointFolder.
+// Fills the values of parameters and buffers from spec.start_dir, the checkpoint of an earlier job
+// that had the same task, labels and method; `fingerprint` is of this one. Moments stay as they
+// are. INVALID_ARGUMENT/TRAINER_REFUSED: it is of another job than that, or its manifest is not the
+// one the spec names; further errors as VerifyCheckpointFolder.
 absl::Status StartFromCheckpoint(FileSystem& files, const TrainerSpec& spec,
                                  const std::string& fingerprint,
-                                 const std::vector<Parameter*>& parameters);
+                                 const std::vector<Parameter*>& saved);
 
 }  // namespace attune

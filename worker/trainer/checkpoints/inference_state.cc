@@ -34,15 +34,16 @@ std::string StateJson(const InferenceState& state) {
 }  // namespace
 
 std::string InferenceFingerprint(const TrainerSpec& spec, int64_t rows) {
-  const nlohmann::ordered_json json = {{"work", spec.work},
-                                       {"labels", spec.labels},
-                                       {"label_kind", spec.test->label_kind},
-                                       {"model", spec.base_model_sha256},
-                                       {"compares", !spec.compare_model_dir.empty()},
-                                       {"data", spec.test->sha256},
-                                       {"rows", rows},
-                                       {"max_length", spec.hyperparameters.max_length},
-                                       {"seed", spec.hyperparameters.seed}};
+  nlohmann::ordered_json json = {{"work", spec.work},
+                                 {"labels", spec.labels},
+                                 {"label_kind", spec.test->label_kind},
+                                 {"model", spec.base_model_sha256},
+                                 {"compares", !spec.compare_model_dir.empty()},
+                                 {"data", spec.test->sha256},
+                                 {"rows", rows},
+                                 {"max_length", spec.hyperparameters.max_length},
+                                 {"seed", spec.hyperparameters.seed}};
+  if (spec.task == "image_classification") json["image_size"] = spec.image.size;
   return json.dump();
 }
 

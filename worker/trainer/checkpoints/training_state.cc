@@ -63,6 +63,14 @@ Json MethodJson(const TrainerSpec& spec) {
             {"rslora", l.rslora}}}};
 }
 
+Json ImageJson(const ImageSpec& image) {
+  return {{"size", image.size},
+          {"horizontal_flip", image.horizontal_flip},
+          {"min_crop_area", image.min_crop_area},
+          {"brightness", image.brightness},
+          {"contrast", image.contrast}};
+}
+
 }  // namespace
 
 std::string FingerprintOf(const TrainerSpec& spec, int64_t train_examples, int64_t train_tokens) {
@@ -98,7 +106,17 @@ std::string FingerprintOf(const TrainerSpec& spec, int64_t train_examples, int64
   // Where they differ from the rule only: a checkpoint of an earlier release has no such keys.
   if (!spec.start_sha256.empty()) json["start"] = spec.start_sha256;
   if (h.precision != "fp32") json["precision"] = h.precision;
+  if (PoolingNamed(spec.pooling) == Pooling::kMean) json["pooling"] = spec.pooling;
+  if (spec.task == "image_classification") {
+    json["image"] = ImageJson(spec.image);
+    json["batch_norms"] = spec.image.batch_norms;
+  }
   return json.dump();
+}
+
+Pooling PoolingOf(std::string_view fingerprint) {
+  const Json json = Json::parse(fingerprint, nullptr, /*allow_exceptions=*/false);
+  return PoolingNamed(json.is_object() ? json.value("pooling", "") : "");
 }
 
 absl::Status CheckSameOutputs(std::string_view theirs, std::string_view ours) {
@@ -114,8 +132,10 @@ absl::Status CheckSameOutputs(std::string_view theirs, std::string_view ours) {
     return json;
   };
   const Json a = read(theirs), b = read(ours);
-  for (const char* key : {"task", "label_kind", "labels", "method"}) {
-    const Json was = a.value(key, Json()), is = b.value(key, Json());
+  for (const char* key : {"task", "label_kind", "labels", "method", "pooling", "batch_norms"}) {
+    const bool pooling = std::string_view(key) == "pooling";
+    const Json absent = pooling ? Json(PoolingName(Pooling::kFirstToken)) : Json();
+    const Json was = a.value(key, absent), is = b.value(key, absent);
     if (was == is) continue;
     return absl::FailedPreconditionError(
         absl::StrCat("its ", key, " was ", was.dump(), ", and this job's is ", is.dump()));

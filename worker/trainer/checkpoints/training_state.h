@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/trainer_protocol.h"
+#include "formats/weights/pooling.h"
 #include "worker/trainer/loop/early_stopping.h"
 
 namespace attune {
@@ -42,13 +43,15 @@ struct TrainingState {
   int64_t batch_size = 0;  // sequences per micro-batch, with which it came here
 };
 
-// What must be the same for a checkpoint to be continued: hyperparameters, task, labels, number of
-// training examples and tokens; of the batch its sequences, not how they are split into
+// What must be the same for a checkpoint to be continued: hyperparameters, task, pooling, labels,
+// number of training examples and tokens; of the batch its sequences, not how they are split into
 // micro-batches. As readable JSON, so that a refusal can say what differs.
 std::string FingerprintOf(const TrainerSpec& spec, int64_t train_examples, int64_t train_tokens);
 
-// OK when the jobs of two fingerprints have the same task, labels and method, so that the weights
-// of one mean the same in the other; else FAILED_PRECONDITION, naming both sides.
+Pooling PoolingOf(std::string_view fingerprint);
+
+// OK when the jobs of two fingerprints have the same task, labels, method and pooling, so that the
+// weights of one mean the same in the other; else FAILED_PRECONDITION, naming both sides.
 absl::Status CheckSameOutputs(std::string_view theirs, std::string_view ours);
 
 std::string ToJson(const TrainingState& state);

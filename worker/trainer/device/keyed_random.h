@@ -17,11 +17,13 @@ ATTUNE_INLINE uint64_t Mix(uint64_t key, uint64_t value) {
   return z ^ (z >> 31);
 }
 
-// What one training forward pass is keyed on.
+// What one training forward pass is keyed on: dropout on the first three, what is drawn for an
+// example on the seed, the epoch and the example.
 struct StepKey {
   uint64_t seed = 0;
   int64_t step = 0;        // optimizer steps done before
   int64_t micro_step = 0;  // within the step
+  int64_t epoch = 0;       // that the examples are of
 };
 
 // One dropout site. A mask is a function of (key, row, column).

@@ -48,10 +48,20 @@ bool CpuHasBf16() {
   return amx || (more && (a >> 5 & 1) != 0);
 }
 
-at::Tensor OneDnnMatmul(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
+struct Clamp {
+  float low, high;
+};
+
+at::Tensor OneDnnMatmul(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias,
+                        std::optional<Clamp> clamp = {}) {
   static const auto linear = OneDnnLinear()->typed<LinearPointwise>();
   const auto bias_or_none = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-  return linear.call(x, w, bias_or_none, "none", c10::List<std::optional<at::Scalar>>(), "");
+  c10::List<std::optional<at::Scalar>> bounds;
+  if (clamp.has_value()) {
+    bounds.push_back(at::Scalar(clamp->low));
+    bounds.push_back(at::Scalar(clamp->high));
+  }
+  return linear.call(x, w, bias_or_none, clamp.has_value() ? "hardtanh" : "none", bounds, "");
 }
 
 }  // namespace
@@ -77,6 +87,17 @@ at::Tensor MatmulNT(MatmulBackend backend, const at::Tensor& x, const at::Tensor
                     const at::Tensor& bias) {
   if (backend == MatmulBackend::kOneDnn) return OneDnnMatmul(x, w, bias);
   return bias.defined() ? at::addmm(bias, x, w.t()) : at::mm(x, w.t());
+}
+
+at::Tensor ClampedMatmulNT(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias,
+                           float low, float high) {
+  return ClampedMatmulNT(ChosenMatmulBackend(), x, w, bias, low, high);
+}
+
+at::Tensor ClampedMatmulNT(MatmulBackend backend, const at::Tensor& x, const at::Tensor& w,
+                           const at::Tensor& bias, float low, float high) {
+  if (backend == MatmulBackend::kOneDnn) return OneDnnMatmul(x, w, bias, Clamp{low, high});
+  return MatmulNT(backend, x, w, bias).clamp_(low, high);
 }
 
 bool HasBf16() {

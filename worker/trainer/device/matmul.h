@@ -29,6 +29,13 @@ at::Tensor MatmulNT(const at::Tensor& x, const at::Tensor& w, const at::Tensor& 
 at::Tensor MatmulNT(MatmulBackend backend, const at::Tensor& x, const at::Tensor& w,
                     const at::Tensor& bias);
 
+// The fp32 product, of which every element is then clamped to [low, high]; oneDNN does both in one
+// pass over the result.
+at::Tensor ClampedMatmulNT(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias,
+                           float low, float high);
+at::Tensor ClampedMatmulNT(MatmulBackend backend, const at::Tensor& x, const at::Tensor& w,
+                           const at::Tensor& bias, float low, float high);
+
 // Whether the CPU has instructions for bf16 and libtorch the oneDNN that uses them.
 bool HasBf16();
 

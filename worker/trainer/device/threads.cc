@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
+#include "worker/trainer/device/tensor_memory.h"
 
 namespace attune {
 namespace {
@@ -44,6 +45,12 @@ std::vector<std::pair<std::string, std::string>> RequiredEnvironment(int threads
   return {{"OMP_NUM_THREADS", count}, {"MKL_NUM_THREADS", count}, {"MKL_CBWR", "AUTO"}};
 }
 
+void BoundProductCaches() {
+  constexpr const char* kShapes = "64";
+  setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", kShapes, /*overwrite=*/0);
+  setenv("LRU_CACHE_CAPACITY", kShapes, /*overwrite=*/0);
+}
+
 absl::Status SetUpThreads(int threads) {
   for (const auto& [name, value] : RequiredEnvironment(threads)) {
     const char* found = std::getenv(name.c_str());
@@ -62,9 +69,8 @@ absl::Status SetUpThreads(int threads) {
   if (at::get_num_interop_threads() != 1) at::set_num_interop_threads(1);
   // Pool threads inherit it, since the pool starts after this.
   at::globalContext().setFlushDenormal(true);
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, -1);
   mallopt(M_ARENA_MAX, 2);
+  UseTensorMemory();
   return absl::OkStatus();
 }
 

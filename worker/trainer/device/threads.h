@@ -21,8 +21,14 @@ namespace attune {
 // Name and value of those that decide results, for a thread count.
 std::vector<std::pair<std::string, std::string>> RequiredEnvironment(int threads);
 
+// oneDNN keeps machine code for every shape of a product, and so does libtorch's layer above it:
+// 160 KB a shape, a dozen shapes for each number of rows that a batch has, 1024 of them if they are
+// let. With 64 a job's memory does not grow with its steps, at the same speed. A number that the
+// environment names counts instead. Call it in main, before a second thread or a product exists.
+void BoundProductCaches();
+
 // On the compute thread, before anything is computed: one interop thread, subnormals flushed on
-// every compute thread, memory kept by malloc instead of returned to the kernel at each step.
+// every compute thread, large tensors in a range of their own (tensor_memory.h).
 // FAILED_PRECONDITION/TRAINER_REFUSED: the environment differs from RequiredEnvironment, or two
 // OpenMP runtimes are mapped.
 absl::Status SetUpThreads(int threads);

@@ -7,7 +7,6 @@
 #include "base/digest.h"
 #include "base/errors.h"
 #include "base/version.h"
-#include "nlohmann/json.hpp"
 #include "worker/trainer/device/rows.h"
 
 namespace attune {
@@ -18,35 +17,37 @@ constexpr int kRowsVersion = 1;
 
 }  // namespace
 
-absl::StatusOr<FrozenRows> FrozenRows::Make(const TextClassifier& model, int64_t depth,
-                                            const TokenizedText& text, const std::string& key,
-                                            FeatureCache& cache,
+absl::StatusOr<FrozenRows> FrozenRows::Make(const FrozenSource& source, int64_t depth,
+                                            const std::string& key, FeatureCache& cache,
                                             const std::function<bool()>& stopping) {
-  const bool first_tokens = depth == model.config().layers;
-  FrozenRows rows;
-  rows.depth_ = depth;
-  int64_t count = 0;
-  for (int64_t i = 0; i < text.size(); ++i) {
-    const int64_t begin = count;
-    count += first_tokens ? 1 : static_cast<int64_t>(text.ids(i).size());
-    rows.ranges_.emplace_back(begin, count);
+  FrozenRows rows = Uncomputed(depth);
+  FeatureShape shape{0, source.width()};
+  for (int64_t i = 0; i < source.examples(); ++i) {
+    const int64_t begin = shape.rows;
+    shape.rows += source.RowsOf(i);
+    rows.ranges_.emplace_back(begin, shape.rows);
   }
-  const FeatureShape shape{count, model.config().hidden_size};
   if (!cache.Fits(shape)) return rows;
   const auto compute = [&](RowSink sink) -> absl::Status {
-    for (int64_t begin = 0, end = 0; begin < text.size(); begin = end) {
+    for (int64_t begin = 0, end = 0; begin < source.examples(); begin = end) {
       if (stopping()) return absl::CancelledError("stopped while computing features");
-      end = BatchEnd(text, begin);
+      end = source.BatchEnd(begin);
       std::vector<int64_t> examples(static_cast<size_t>(end - begin));
       std::iota(examples.begin(), examples.end(), begin);
-      const PackedBatch batch = Pack(text, examples);
-      const at::Tensor values = model.RowsAt(depth, batch);
-      ATTUNE_RETURN_IF_ERROR(
-          sink(values.const_data_ptr<float>(), first_tokens ? batch.sequences() : batch.tokens()));
+      ATTUNE_ASSIGN_OR_RETURN(const at::Tensor values, source.Compute(examples));
+      const auto [first, last] = std::pair(rows.ranges_[static_cast<size_t>(begin)].first,
+                                           rows.ranges_[static_cast<size_t>(end - 1)].second);
+      ATTUNE_RETURN_IF_ERROR(sink(values.const_data_ptr<float>(), last - first));
     }
     return absl::OkStatus();
   };
   ATTUNE_ASSIGN_OR_RETURN(rows.matrix_, cache.Get(key, shape, compute));
+  return rows;
+}
+
+FrozenRows FrozenRows::Uncomputed(int64_t depth) {
+  FrozenRows rows;
+  rows.depth_ = depth;
   return rows;
 }
 
@@ -57,11 +58,6 @@ FrozenRows FrozenRows::Select(absl::Span<const int64_t> examples) const {
   if (!computed()) return selected;
   for (const int64_t i : examples) selected.ranges_.push_back(ranges_[static_cast<size_t>(i)]);
   return selected;
-}
-
-at::Tensor FrozenRows::Of(const TextClassifier& model, absl::Span<const int64_t> examples,
-                          const PackedBatch& batch) const {
-  return computed() ? Gather(examples) : model.RowsAt(*depth_, batch);
 }
 
 at::Tensor FrozenRows::Gather(absl::Span<const int64_t> examples) const {
@@ -80,15 +76,15 @@ at::Tensor FrozenRows::Gather(absl::Span<const int64_t> examples) const {
   return gathered;
 }
 
-std::string FrozenRowsKey(const TrainerSpec& spec, const DatasetSpec& dataset, int64_t max_length,
-                          int64_t depth, const BuildInfo& build) {
+std::string FrozenRowsKey(const TrainerSpec& spec, const DatasetSpec& dataset,
+                          const nlohmann::ordered_json& reading, int64_t depth,
+                          const BuildInfo& build) {
   if (spec.base_model_sha256.empty() || dataset.sha256.empty()) return "";
   const nlohmann::ordered_json key = {{"version", {kVersion, kRowsVersion}},
                                       {"base", spec.base_model_sha256},
                                       {"dataset", dataset.sha256},
                                       {"format", dataset.format},
-                                      {"text", dataset.text_columns},
-                                      {"max_length", max_length},
+                                      {"reading", reading},
                                       {"depth", depth},
                                       {"torch", build.torch_version},
                                       {"cpu", build.cpu},

@@ -10,30 +10,44 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/trainer_protocol.h"
-#include "worker/trainer/batching/packed_batch.h"
-#include "worker/trainer/batching/tokenized_text.h"
+#include "nlohmann/json.hpp"
 #include "worker/trainer/device/build_info.h"
 #include "worker/trainer/features/feature_cache.h"
 #include "worker/trainer/features/feature_matrix.h"
-#include "worker/trainer/models/text_classifier.h"
 
 namespace attune {
 
+// What computes the rows of a dataset; each kind of data has one of its own.
+class FrozenSource {
+ public:
+  virtual ~FrozenSource() = default;
+
+  virtual int64_t examples() const = 0;
+  virtual int64_t width() const = 0;  // floats a row
+  virtual int64_t RowsOf(int64_t example) const = 0;
+  // Where the batch that begins with example `begin` ends: a function of the data alone.
+  virtual int64_t BatchEnd(int64_t begin) const = 0;
+  // The rows of all of `examples`, one after the other: [≥ their number, width()].
+  virtual absl::StatusOr<at::Tensor> Compute(absl::Span<const int64_t> examples) const = 0;
+};
+
 class FrozenRows {
  public:
-  // Of the encoder's depth `depth` (encoder.h) and all of `text`. `key` names the result in the
-  // cache; empty: not kept there. Where they have no room in the cache at all, none are computed
-  // here. CANCELLED: `stopping` said so between two batches.
-  static absl::StatusOr<FrozenRows> Make(const TextClassifier& model, int64_t depth,
-                                         const TokenizedText& text, const std::string& key,
-                                         FeatureCache& cache,
+  // Of all that `source` has, which is what lies at depth `depth` of the model. `key` names the
+  // result in the cache; empty: not kept there. Where they have no room in the cache at all, none
+  // are computed here. CANCELLED: `stopping` said so between two batches; else the source's error.
+  static absl::StatusOr<FrozenRows> Make(const FrozenSource& source, int64_t depth,
+                                         const std::string& key, FeatureCache& cache,
                                          const std::function<bool()>& stopping);
+  // To be computed with each batch by whoever needs them.
+  static FrozenRows Uncomputed(int64_t depth);
 
   FrozenRows() = default;  // nothing is frozen
   std::optional<int64_t> depth() const { return depth_; }
@@ -44,22 +58,19 @@ class FrozenRows {
   // Those of some examples, in this order.
   FrozenRows Select(absl::Span<const int64_t> examples) const;
 
-  // What TextClassifier::ForwardFrom takes for a batch of these examples, `batch`: a copy of what
-  // was computed, or else computed now. Not when nothing is frozen.
-  at::Tensor Of(const TextClassifier& model, absl::Span<const int64_t> examples,
-                const PackedBatch& batch) const;
-
- private:
+  // A copy of those of some examples, as EmptyRows (device/rows.h). They were computed.
   at::Tensor Gather(absl::Span<const int64_t> examples) const;
 
+ private:
   std::optional<int64_t> depth_;                     // nullopt: nothing is frozen
   std::shared_ptr<const FeatureMatrix> matrix_;      // shared by the parts of one dataset
   std::vector<std::pair<int64_t, int64_t>> ranges_;  // example i has rows [first, second)
 };
 
-// A hash of all that decides the rows: base, dataset, how texts become tokens, depth, build and
-// threads. "": the spec does not say which base or dataset it is.
-std::string FrozenRowsKey(const TrainerSpec& spec, const DatasetSpec& dataset, int64_t max_length,
-                          int64_t depth, const BuildInfo& build);
+// A hash of all that decides the rows: base, dataset, depth, build and threads, and `reading`, how
+// the dataset becomes what the model takes. "": the spec does not say which base or dataset it is.
+std::string FrozenRowsKey(const TrainerSpec& spec, const DatasetSpec& dataset,
+                          const nlohmann::ordered_json& reading, int64_t depth,
+                          const BuildInfo& build);
 
 }  // namespace attune

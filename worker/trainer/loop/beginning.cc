@@ -35,8 +35,8 @@ absl::StatusOr<Beginning> BeginningOf(const LoopParts& parts, Task& task) {
   const StageClock::Scope scope(parts.stages, "load");
   if (dir.empty()) {
     if (!parts.spec.start_dir.empty()) {
-      ATTUNE_RETURN_IF_ERROR(StartFromCheckpoint(parts.files, parts.spec,
-                                                 beginning.state.fingerprint, task.parameters()));
+      ATTUNE_RETURN_IF_ERROR(
+          StartFromCheckpoint(parts.files, parts.spec, beginning.state.fingerprint, task.saved()));
     }
     return beginning;
   }
@@ -45,7 +45,7 @@ absl::StatusOr<Beginning> BeginningOf(const LoopParts& parts, Task& task) {
   ATTUNE_ASSIGN_OR_RETURN(LoadedCheckpoint checkpoint, LoadCheckpoint(parts.files, dir));
   ATTUNE_RETURN_IF_ERROR(
       CheckResumable(checkpoint.state, fresh, plan.steps_per_epoch(), plan.sequences_per_step()));
-  ATTUNE_RETURN_IF_ERROR(RestoreParameters(checkpoint, task.parameters()));
+  ATTUNE_RETURN_IF_ERROR(RestoreParameters(checkpoint, task.parameters(), task.buffers()));
   ATTUNE_ASSIGN_OR_RETURN(beginning.metrics,
                           parts.files.ReadFile(JoinPath(dir, "metrics.jsonl"), kMaxMetricsBytes));
   // Another split into micro-batches adds in another order, under other dropout masks.

@@ -87,13 +87,13 @@ absl::Status InferenceLoop::PredictAll() {
     ATTUNE_RETURN_IF_ERROR(checkpointing_.Mend());
     if (parts_.control.stopping()) return absl::CancelledError("stopped");
     if (state_.step == state_.total_steps) return absl::OkStatus();
-    Step();
+    ATTUNE_RETURN_IF_ERROR(Step());
   }
 }
 
-void InferenceLoop::Step() {
+absl::Status InferenceLoop::Step() {
   const StageClock::Scope scope(parts_.stages, "forward");
-  const OutputBatch batch = task_->Predict(Split::kTest, outputs_.rows());
+  ATTUNE_ASSIGN_OR_RETURN(const OutputBatch batch, task_->Predict(Split::kTest, outputs_.rows()));
   StepRecord record;
   record.samples.resize(static_cast<size_t>(batch.outputs.size(0)));
   std::iota(record.samples.begin(), record.samples.end(), outputs_.rows());
@@ -104,6 +104,7 @@ void InferenceLoop::Step() {
   state_.step += batch.outputs.size(0);
   record.step = state_.step;
   progress_.AddStep(record, outputs_.complete());
+  return absl::OkStatus();
 }
 
 absl::Status InferenceLoop::FinishPass() {

@@ -51,7 +51,7 @@ class InferenceLoop {
   void EmitStarted(bool exact);
 
   absl::Status PredictAll();
-  void Step();
+  absl::Status Step();
   absl::Status FinishPass();
   absl::Status Checkpoint();
   absl::StatusOr<TrainerEvent> Finish();

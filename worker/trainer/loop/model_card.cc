@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "formats/weights/pooling.h"
 #include "worker/trainer/methods/tuning_method.h"
 
 namespace attune {
@@ -15,10 +17,11 @@ namespace {
 struct Column {
   const char *metric, *title;
 };
-constexpr Column kColumns[] = {{"accuracy", "accuracy"}, {"macro_f1", "macro F1"},
-                               {"micro_f1", "micro F1"}, {"auc", "AUC"},
-                               {"spearman", "Spearman"}, {"rmse", "RMSE"},
-                               {"loss", "loss"},         {"majority", "majority"}};
+constexpr Column kColumns[] = {{"accuracy", "accuracy"}, {"top5_accuracy", "top-5 accuracy"},
+                               {"macro_f1", "macro F1"}, {"micro_f1", "micro F1"},
+                               {"auc", "AUC"},           {"spearman", "Spearman"},
+                               {"rmse", "RMSE"},         {"loss", "loss"},
+                               {"majority", "majority"}};
 
 // Those that at least one evaluation has.
 std::vector<Column> ColumnsOf(const TrainingState& state) {
@@ -56,6 +59,32 @@ std::string Results(const TrainingState& state) {
 std::string StartOf(const TrainerSpec& spec) {
   return absl::StrCat("step ", spec.start_step, " of ", spec.start_job);
 }
+bool IsOfImages(const TrainerSpec& spec) { return spec.task == "image_classification"; }
+
+std::string LibraryOf(const TrainerSpec& spec) {
+  if (IsOfImages(spec)) return "timm";
+  return PoolingNamed(spec.pooling) == Pooling::kMean ? "sentence-transformers" : "transformers";
+}
+
+std::string ImagesOf(const ImageSpec& image) {
+  std::string text = "- images";
+  if (image.size > 0) absl::StrAppend(&text, " of ", image.size, " × ", image.size, " pixels");
+  absl::StrAppend(&text, ", batch norms ", absl::StrReplaceAll(image.batch_norms, {{"_", " "}}));
+  if (image.horizontal_flip) absl::StrAppend(&text, ", mirrored at random");
+  if (image.min_crop_area > 0)
+    absl::StrAppend(&text, ", crops of area ", image.min_crop_area, "–1");
+  if (image.brightness > 0) absl::StrAppend(&text, ", brightness ±", image.brightness);
+  if (image.contrast > 0) absl::StrAppend(&text, ", contrast ±", image.contrast);
+  return text + "\n";
+}
+
+std::string HeadOf(const TrainerSpec& spec) {
+  if (PoolingNamed(spec.pooling) == Pooling::kFirstToken) {
+    return "- the head sits on the first token\n";
+  }
+  return "- the head, one linear layer, sits on the mean of all tokens; "
+         "`SentenceTransformer(FOLDER).encode(texts)` gives its logits\n";
+}
 
 }  // namespace
 
@@ -63,21 +92,28 @@ std::string ModelCard(const TrainerSpec& spec, const TrainingState& state, int64
                       const BuildInfo& build) {
   const HyperparameterSpec& h = spec.hyperparameters;
   const bool starts = !spec.start_sha256.empty();
-  std::string card = "---\nlibrary_name: transformers\npipeline_tag: text-classification\n---\n\n";
-  absl::StrAppend(&card, "# ", spec.job, "\n\nA text classifier, fine-tuned from `",
-                  spec.base_model_name, "` by attune (", MethodInWords(spec), ")",
+  const bool mean = PoolingNamed(spec.pooling) == Pooling::kMean;
+  const bool images = IsOfImages(spec);
+  std::string card =
+      absl::StrCat("---\nlibrary_name: ", LibraryOf(spec),
+                   "\npipeline_tag: ", images ? "image" : "text", "-classification\n---\n\n");
+  absl::StrAppend(&card, "# ", spec.job, "\n\n", images ? "An image" : "A text",
+                  " classifier, fine-tuned from `", spec.base_model_name, "` by attune (",
+                  MethodInWords(spec), ")",
                   starts ? absl::StrCat(", started from ", StartOf(spec)) : "",
                   ".\n\n## Labels\n\n", absl::StrJoin(spec.labels, ", "), "\n\n## Training\n\n");
   absl::StrAppendFormat(
       &card,
-      "- %d examples, %d steps of %d sequences (%g epochs), the weights of step %d\n"
+      "- %d examples, %d steps of %d %s (%g epochs), the weights of step %d\n"
       "- AdamW, learning rate %g with %s schedule, warm-up %d steps, weight decay %g, gradients "
       "clipped at %g\n- dropout %g, seed %d, %s, torch %s\n",
-      train_examples, state.total_steps, h.batch_size * h.gradient_accumulation_steps, h.epochs,
+      train_examples, state.total_steps, h.batch_size * h.gradient_accumulation_steps,
+      images ? "images" : "sequences", h.epochs,
       state.best.step >= 0 ? state.best.step : state.step, h.learning_rate, h.schedule,
-      h.warmup_steps, h.weight_decay, h.max_grad_norm, h.dropout, h.seed, build.dtype,
-      build.torch_version);
-  if (spec.method == "lora") {
+      h.warmup_steps, h.weight_decay, h.max_grad_norm,
+      images ? std::max(0.0, h.dropout) : h.dropout, h.seed, build.dtype, build.torch_version);
+  absl::StrAppend(&card, images ? ImagesOf(spec.image) : HeadOf(spec));
+  if (spec.method == "lora" && !mean) {
     absl::StrAppend(&card, "\n`adapter/` holds the adapters alone, for PEFT beside the base; in ",
                     "`model.safetensors` they are merged into its weights.\n");
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The folder that a finished job leaves: a Hugging Face model (config.json, model.safetensors,
-// tokenizer files unchanged), with LoRA its adapters as PEFT keeps them under adapter/, README.md
+// tokenizer files unchanged; for a head on the mean also what sentence-transformers needs), with
+// LoRA and a head on the first token its adapters as PEFT keeps them under adapter/, README.md
 // (a model card of facts), trainer_state.json, metrics.jsonl and the same as TensorBoard events.
 #pragma once
 

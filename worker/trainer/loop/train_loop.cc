@@ -150,8 +150,9 @@ absl::StatusOr<StepRecord> TrainLoop::ForwardBackward(const StepPlan::Range& ran
                                        static_cast<size_t>(plan_.batch_size));
     {
       const StageClock::Scope scope(parts_.stages, "forward");
-      const MicroBatchLoss loss =
-          task_.Forward(examples, {parts_.spec.hyperparameters.seed, state_.step, i});
+      ATTUNE_ASSIGN_OR_RETURN(
+          const MicroBatchLoss loss,
+          task_.Forward(examples, {parts_.spec.hyperparameters.seed, state_.step, i, range.epoch}));
       ATTUNE_RETURN_IF_ERROR(CheckFinite(loss.losses, record.step, task_, examples));
       for (const double value : loss.losses) record.loss += value / weight;
       record.tokens += loss.tokens;
@@ -203,7 +204,8 @@ absl::Status TrainLoop::Measure(Split split, const char* name, int64_t step) {
   Outputs outputs(task_.examples(split));
   while (!outputs.complete()) {
     if (parts_.control.stopping()) return absl::CancelledError("stopped while evaluating");
-    outputs.Append(task_.Predict(split, outputs.rows()));
+    ATTUNE_ASSIGN_OR_RETURN(const OutputBatch batch, task_.Predict(split, outputs.rows()));
+    outputs.Append(batch);
   }
   EvaluationFrame frame = task_.Measure(split, outputs.values());
   frame.split = name;
@@ -252,7 +254,7 @@ absl::Status TrainLoop::Checkpoint() {
   contents.state = state_;
   contents.epoch = EpochAt(state_.step);
   contents.build = parts_.build;
-  contents.values = CopyOf(ValuesOf(task_.parameters()));
+  contents.values = CopyOf(ValuesOf(task_.saved()));
   contents.moments = CopyOf(MomentsOf(task_.parameters()));
   if (state_.best.step >= 0 && !best) contents.best_weights = best_weights_;
   checkpointing_.Start(TrainingCheckpoint(parts_.files, parts_.spec.work_dir, std::move(contents)));
@@ -273,7 +275,7 @@ absl::StatusOr<TrainerEvent> TrainLoop::Finish() {
   if (StopsEarly() && state_.step < state_.total_steps) TellEarlyStop();
   ATTUNE_RETURN_IF_ERROR(checkpointing_.Finish());
   if (ExportedStep() != state_.step) {
-    ATTUNE_RETURN_IF_ERROR(ReadTensors(best_weights_, ValuesOf(task_.parameters())));
+    ATTUNE_RETURN_IF_ERROR(ReadTensors(best_weights_, ValuesOf(task_.saved())));
   }
   if (task_.examples(Split::kTest) > 0) {
     ATTUNE_RETURN_IF_ERROR(Measure(Split::kTest, "TEST", ExportedStep()));

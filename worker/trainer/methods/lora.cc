@@ -56,14 +56,6 @@ LoraAdapter MakeAdapter(const LoraSpec& lora, uint64_t seed, const AdaptedLinear
   return adapter;
 }
 
-void FreezeButHead(TextClassifier& model) {
-  Freeze(model.parameters());
-  std::vector<AdaptedLinear*> head = {&model.head().out()};
-  const bool dense_is_of_base = model.config().model_type == "bert" && !model.head().new_dense();
-  if (!dense_is_of_base) head.push_back(&model.head().dense());
-  for (AdaptedLinear* linear : head) linear->weight.trainable = linear->bias.trainable = true;
-}
-
 // Names without what numbers them: "query", "key", "value", "dense".
 absl::Status NoLayerFits(size_t index, TextClassifier& model) {
   std::set<std::string> last_parts;
@@ -83,7 +75,7 @@ absl::Status NoLayerFits(size_t index, TextClassifier& model) {
 }  // namespace
 
 absl::Status AddAdapters(const LoraSpec& lora, uint64_t seed, TextClassifier& model) {
-  FreezeButHead(model);
+  model.FreezeButHead();
   std::vector<bool> used(lora.target_modules.size(), false);
   for (AdaptedLinear* linear : model.linears()) {
     if (linear->weight.trainable) continue;

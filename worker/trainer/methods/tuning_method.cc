@@ -9,11 +9,10 @@
 namespace attune {
 namespace {
 
-absl::Status CheckTopLayers(int64_t top_layers, int64_t layers) {
+absl::Status CheckTopLayers(int64_t top_layers, int64_t layers, const char* what) {
   if (top_layers >= 1 && top_layers <= layers) return absl::OkStatus();
-  return InvalidFields(
-      {{"top_layers", absl::StrCat("must be 1 to ", layers,
-                                   ", the encoder layers of this base, got ", top_layers)}});
+  return InvalidFields({{"top_layers", absl::StrCat("must be 1 to ", layers, ", the ", what,
+                                                    " of this base, got ", top_layers)}});
 }
 
 // The head stays as it is: its dense layer is on top of the trained layers.
@@ -22,11 +21,11 @@ void FreezeBelow(int64_t depth, TextClassifier& model) {
   for (int64_t i = 0; i < depth; ++i) Freeze(model.encoder().layer(i).parameters());
 }
 
-void FreezeEncoder(TextClassifier& model) {
-  Freeze(model.encoder().parameters());
-  if (model.config().model_type == "bert" && !model.head().new_dense()) {
-    Freeze({&model.head().dense().weight, &model.head().dense().bias});
-  }
+// The same; at full depth only the head is left.
+void FreezeBelow(int64_t depth, ImageClassifier& model) {
+  Freeze(model.stem_parameters());
+  for (int64_t i = 0; i < depth; ++i) Freeze(model.block_parameters(i));
+  if (depth == model.depth()) Freeze(model.top_parameters());
 }
 
 }  // namespace
@@ -54,25 +53,43 @@ absl::Status ApplyMethod(const TrainerSpec& spec, TextClassifier& model) {
   if (spec.method == "lora") {
     ATTUNE_RETURN_IF_ERROR(AddAdapters(spec.lora, spec.hyperparameters.seed, model));
   } else if (spec.method == "partial") {
-    ATTUNE_RETURN_IF_ERROR(CheckTopLayers(spec.top_layers, model.config().layers));
+    ATTUNE_RETURN_IF_ERROR(
+        CheckTopLayers(spec.top_layers, model.config().layers, "encoder layers"));
     FreezeBelow(model.config().layers - spec.top_layers, model);
   } else if (spec.method == "head") {
-    FreezeEncoder(model);
+    model.FreezeButHead();
   }
   AllocateMoments(model.trained_parameters());
   return absl::OkStatus();
 }
 
-std::optional<int64_t> FrozenDepth(const TrainerSpec& spec, const EncoderConfig& config) {
-  if (spec.method == "head") return config.layers;
-  if (spec.method == "partial") return config.layers - spec.top_layers;
+absl::Status ApplyMethod(const TrainerSpec& spec, ImageClassifier& model) {
+  if (spec.method == "partial") {
+    ATTUNE_RETURN_IF_ERROR(CheckTopLayers(spec.top_layers, model.depth(), "blocks"));
+  }
+  const std::optional<int64_t> depth = FrozenDepth(spec, model.depth());
+  if (depth.has_value()) FreezeBelow(*depth, model);
+  if (spec.image.batch_norms == "frozen") Freeze(model.norm_parameters());
+  AllocateMoments(TrainableOf(model.parameters()));
+  return absl::OkStatus();
+}
+
+bool TrainsStatistics(const TrainerSpec& spec) {
+  return spec.image.batch_norms == "trained" && spec.method != "head";
+}
+
+std::optional<int64_t> FrozenDepth(const TrainerSpec& spec, int64_t layers) {
+  if (spec.method == "head") return layers;
+  if (spec.method == "partial") return layers - spec.top_layers;
   return std::nullopt;
 }
 
 std::string MethodInWords(const TrainerSpec& spec) {
   if (spec.method == "head") return "the head alone";
   if (spec.method == "partial") {
-    return absl::StrCat("the top ", spec.top_layers, " encoder layers and the head");
+    return absl::StrCat("the top ", spec.top_layers,
+                        spec.task == "image_classification" ? " blocks" : " encoder layers",
+                        " and the head");
   }
   if (spec.method != "lora") return "all weights";
   return absl::StrFormat("%s adapters of rank %d, alpha %g and dropout %g on %s, and the head",

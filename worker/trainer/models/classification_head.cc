@@ -22,20 +22,39 @@ Dropout HiddenDropout(const ForwardMode& mode) {
 
 }  // namespace
 
-ClassificationHead::ClassificationHead(const EncoderConfig& config)
-    : activation_(config.model_type == "distilbert" ? Activation::kRelu : Activation::kTanh),
+ClassificationHead::ClassificationHead(const EncoderConfig& config, Pooling pooling)
+    : pooling_(pooling),
+      dense_is_pooler_(config.model_type == "bert"),
+      activation_(config.model_type == "distilbert" ? Activation::kRelu : Activation::kTanh),
       drops_input_(config.model_type == "roberta") {
   dense_.first_site = kHeadAdapterSite;
+}
+
+std::vector<AdaptedLinear*> ClassificationHead::linears() {
+  if (pooling_ == Pooling::kMean) return {&out_};
+  return {&dense_, &out_};
+}
+
+std::vector<AdaptedLinear*> ClassificationHead::own_linears() {
+  const bool dense_is_of_base = dense_is_pooler_ && !new_dense_;
+  return dense_is_of_base ? std::vector<AdaptedLinear*>{&out_} : linears();
+}
+
+at::Tensor ClassificationHead::HiddenOf(const at::Tensor& rows, const ForwardMode& mode,
+                                        HeadActivations* activations) const {
+  if (pooling_ == Pooling::kMean) return rows;
+  const at::Tensor input = drops_input_ ? ApplyMask(rows, InputDropout(mode)) : rows;
+  const at::Tensor sum = LinearForward(dense_, dense_.whole(), input, InFp32(mode));
+  const at::Tensor hidden = activation_ == Activation::kTanh ? at::tanh(sum) : at::relu(sum);
+  if (activations != nullptr) *activations = {input, hidden, {}};
+  return hidden;
 }
 
 at::Tensor ClassificationHead::Forward(const at::Tensor& rows, int64_t sequences,
                                        const ForwardMode& mode,
                                        HeadActivations* activations) const {
-  const at::Tensor input = drops_input_ ? ApplyMask(rows, InputDropout(mode)) : rows;
-  const at::Tensor sum = LinearForward(dense_, dense_.whole(), input, InFp32(mode));
-  const at::Tensor hidden = activation_ == Activation::kTanh ? at::tanh(sum) : at::relu(sum);
-  const at::Tensor dropped = ApplyMask(hidden, HiddenDropout(mode));
-  if (activations != nullptr) *activations = {input, hidden, dropped};
+  const at::Tensor dropped = ApplyMask(HiddenOf(rows, mode, activations), HiddenDropout(mode));
+  if (activations != nullptr) activations->dropped = dropped;
   return LinearForward(out_, out_.whole(), dropped, InFp32(mode)).narrow(0, 0, sequences);
 }
 
@@ -46,8 +65,10 @@ at::Tensor ClassificationHead::Backward(int64_t sequences, const ForwardMode& mo
     AccumulateGrad(out_.weight, at::mm(dlogits.t(), activations.dropped.narrow(0, 0, sequences)));
     AccumulateGrad(out_.bias, dlogits.sum(0));
   }
-  if (!want_dx && !dense_.trains()) return {};
+  const bool has_dense = pooling_ == Pooling::kFirstToken;
+  if (!want_dx && !(has_dense && dense_.trains())) return {};
   const at::Tensor dhidden = ApplyMask(at::mm(dlogits, out_.weight.value), HiddenDropout(mode));
+  if (!has_dense) return dhidden;
   return DenseBackward(sequences, mode, activations, dhidden, want_dx);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "worker/trainer/layers/embedding.h"
+#include "worker/trainer/layers/mean_rows.h"
 
 namespace attune {
 namespace {
@@ -24,8 +25,9 @@ bool Trains(EncoderLayer& layer) {
 
 }  // namespace
 
-Encoder::Encoder(const EncoderConfig& config)
-    : eps_(config.layer_norm_eps),
+Encoder::Encoder(const EncoderConfig& config, Pooling pooling)
+    : pooling_(pooling),
+      eps_(config.layer_norm_eps),
       has_types_(config.type_vocab_size > 0),
       first_position_(static_cast<int32_t>(config.first_position)),
       pad_id_(static_cast<int32_t>(config.pad_token_id)),
@@ -60,7 +62,8 @@ std::vector<AdaptedLinear*> Encoder::linears() {
 }
 
 LayerRows Encoder::RowsOf(int64_t layer) const {
-  return layer + 1 == depth() ? LayerRows::kFirstTokens : LayerRows::kAllTokens;
+  const bool last = layer + 1 == depth();
+  return last && pooling_ == Pooling::kFirstToken ? LayerRows::kFirstTokens : LayerRows::kAllTokens;
 }
 
 NormWeights Encoder::EmbeddingNorm() const {
@@ -99,7 +102,8 @@ at::Tensor Encoder::Forward(const PackedBatch& batch, const at::Tensor& x, int64
     rows = EncoderLayerForward(layers_[at], batch, rows, RowsOf(i), mode,
                                activations == nullptr ? nullptr : &activations->layers[at]);
   }
-  return rows;
+  const bool pools = from < to && to == depth() && pooling_ == Pooling::kMean;
+  return pools ? MeanRows(batch.offsets, rows) : rows;
 }
 
 int64_t Encoder::LowestTrained() {
@@ -113,13 +117,14 @@ int64_t Encoder::LowestTrained() {
 }
 
 void Encoder::Backward(const PackedBatch& batch, const ForwardMode& mode,
-                       const EncoderActivations& activations, StreamGrad dy) {
+                       const EncoderActivations& activations, const at::Tensor& dy) {
   const int64_t lowest = LowestTrained();
+  StreamGrad grad = {pooling_ == Pooling::kMean ? MeanRowsBackward(batch.offsets, dy) : dy, {}};
   for (int64_t i = depth() - 1; i >= std::max<int64_t>(lowest, 0); --i) {
-    dy = EncoderLayerBackward(layer(i), batch, RowsOf(i), mode,
-                              activations.layers[static_cast<size_t>(i)], dy, i > lowest);
+    grad = EncoderLayerBackward(layer(i), batch, RowsOf(i), mode,
+                                activations.layers[static_cast<size_t>(i)], grad, i > lowest);
   }
-  if (lowest == kEmbeddings) EmbeddingsBackward(batch, mode, activations, dy);
+  if (lowest == kEmbeddings) EmbeddingsBackward(batch, mode, activations, grad);
 }
 
 void Encoder::EmbeddingsBackward(const PackedBatch& batch, const ForwardMode& mode,

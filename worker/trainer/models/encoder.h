@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Embeddings and encoder layers of the BERT family on packed rows. It can be run in two stretches:
 // what lies below a depth once, what lies above it in every step. Depth d is the input of layer d;
-// 0 is the output of the embeddings. Used by the compute thread only.
+// 0 is the output of the embeddings, and depth() what a head sits on: each sequence's first token,
+// or the mean of its tokens. Used by the compute thread only.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ struct EncoderActivations {
 class Encoder {
  public:
   // Without weights; WeightLoader fills them.
-  explicit Encoder(const EncoderConfig& config);
+  Encoder(const EncoderConfig& config, Pooling pooling);
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
@@ -30,15 +31,15 @@ class Encoder {
   // Depth 0: [capacity of tokens, hidden]. Both fill `activations` where it is not null.
   at::Tensor Embed(const PackedBatch& batch, const ForwardMode& mode,
                    EncoderActivations* activations) const;
-  // From depth `from` (x is its rows) to depth `to`. The last layer's output are the first tokens'
-  // rows alone: [capacity of sequences, hidden].
+  // From depth `from` (x is its rows) to depth `to`. Rows are tokens, but of the last depth
+  // sequences: [capacity of sequences, hidden].
   at::Tensor Forward(const PackedBatch& batch, const at::Tensor& x, int64_t from, int64_t to,
                      const ForwardMode& mode, EncoderActivations* activations) const;
 
-  // From the gradient of the last layer's output down to the lowest that is trained, and no
+  // From the gradient of the last depth's rows down to the lowest that is trained, and no
   // further: adds to the gradients of what is trained.
   void Backward(const PackedBatch& batch, const ForwardMode& mode,
-                const EncoderActivations& activations, StreamGrad dy);
+                const EncoderActivations& activations, const at::Tensor& dy);
 
   // Whether anything is trained at all, adapters included.
   bool trains() { return LowestTrained() < depth(); }
@@ -58,6 +59,7 @@ class Encoder {
   void EmbeddingsBackward(const PackedBatch& batch, const ForwardMode& mode,
                           const EncoderActivations& activations, const StreamGrad& grad);
 
+  const Pooling pooling_;
   double eps_;
   bool has_types_;
   int32_t first_position_, pad_id_;

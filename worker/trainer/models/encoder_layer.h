@@ -3,8 +3,8 @@
 //
 //   a = Norm(x + Dropout(Attention(x) Woᵀ + bo));  y = Norm(a + Dropout(Gelu(a W1ᵀ + b1) W2ᵀ + b2))
 //
-// Where only each sequence's first token is read afterwards (the last layer of a classifier), only
-// those rows are computed past the keys and values: the same result, for a sixth of the work.
+// Where only each sequence's first token is read afterwards (the last layer below a head on it),
+// only those rows are computed past the keys and values: the same result, for a sixth of the work.
 // Used by the compute thread only.
 #pragma once
 

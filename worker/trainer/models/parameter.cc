@@ -7,6 +7,14 @@
 #include "ATen/ops/zeros_like.h"
 
 namespace attune {
+namespace {
+
+void AllocateSparseGrad(Parameter& parameter) {
+  parameter.grad = at::zeros_like(parameter.value);
+  parameter.touched.assign(static_cast<size_t>(parameter.value.size(0)), 0);
+}
+
+}  // namespace
 
 at::Tensor PartOf(const at::Tensor& whole, const ParameterPart& part) {
   return whole.narrow(0, part.row_begin, part.rows);
@@ -27,6 +35,7 @@ void AllocateMoments(const std::vector<Parameter*>& parameters) {
   for (Parameter* p : parameters) {
     p->first_moment = at::zeros_like(p->value);
     p->second_moment = at::zeros_like(p->value);
+    if (p->sparse_rows) AllocateSparseGrad(*p);
   }
 }
 
@@ -39,10 +48,7 @@ void AccumulateGrad(Parameter& parameter, const at::Tensor& grad) {
 }
 
 void TouchRows(Parameter& parameter, const std::vector<int32_t>& rows) {
-  if (!parameter.grad.defined()) {
-    parameter.grad = at::zeros_like(parameter.value);
-    parameter.touched.assign(static_cast<size_t>(parameter.value.size(0)), 0);
-  }
+  if (!parameter.grad.defined()) AllocateSparseGrad(parameter);
   for (const int32_t row : rows) {
     parameter.touched[static_cast<size_t>(row)] = 1;
     parameter.active[static_cast<size_t>(row)] = 1;

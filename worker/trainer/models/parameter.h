@@ -38,7 +38,8 @@ at::Tensor PartOf(const at::Tensor& whole, const ParameterPart& part);
 
 void Freeze(const std::vector<Parameter*>& parameters);
 std::vector<Parameter*> TrainableOf(const std::vector<Parameter*>& parameters);
-void AllocateMoments(const std::vector<Parameter*>& parameters);  // as zeros
+// As zeros; with them the gradients of sparse parameters, which stay as long.
+void AllocateMoments(const std::vector<Parameter*>& parameters);
 
 // Adds a micro-batch's gradient to the step's.
 void AccumulateGrad(Parameter& parameter, const at::Tensor& grad);

@@ -8,17 +8,20 @@
 
 namespace attune {
 
-TextClassifier::TextClassifier(const EncoderConfig& config)
-    : config_(config), encoder_(config), head_(config), parameters_(encoder_.parameters()) {
-  for (AdaptedLinear* linear : {&head_.dense(), &head_.out()}) {
+TextClassifier::TextClassifier(const EncoderConfig& config, Pooling pooling)
+    : config_(config),
+      encoder_(config, pooling),
+      head_(config, pooling),
+      parameters_(encoder_.parameters()) {
+  for (AdaptedLinear* linear : head_.linears()) {
     parameters_.insert(parameters_.end(), {&linear->weight, &linear->bias});
   }
 }
 
 absl::StatusOr<std::unique_ptr<TextClassifier>> TextClassifier::Load(const ModelFolder& folder,
-                                                                     int64_t classes,
-                                                                     uint64_t seed) {
-  std::unique_ptr<TextClassifier> model(new TextClassifier(folder.config()));
+                                                                     int64_t classes, uint64_t seed,
+                                                                     Pooling pooling) {
+  std::unique_ptr<TextClassifier> model(new TextClassifier(folder.config(), pooling));
   WeightLoader loader(folder, seed);
   ATTUNE_RETURN_IF_ERROR(loader.LoadEncoder(model->encoder_));
   ATTUNE_RETURN_IF_ERROR(loader.LoadHead(model->head_, classes));
@@ -35,10 +38,10 @@ at::Tensor TextClassifier::Forward(const PackedBatch& batch, const ForwardMode& 
 at::Tensor TextClassifier::ForwardFrom(int64_t depth, const at::Tensor& rows,
                                        const PackedBatch& batch, const ForwardMode& mode,
                                        ClassifierActivations* activations) const {
-  const at::Tensor first_rows =
+  const at::Tensor pooled =
       encoder_.Forward(batch, rows, depth, encoder_.depth(), mode,
                        activations == nullptr ? nullptr : &activations->encoder);
-  return head_.Forward(first_rows, batch.sequences(), mode,
+  return head_.Forward(pooled, batch.sequences(), mode,
                        activations == nullptr ? nullptr : &activations->head);
 }
 
@@ -49,18 +52,24 @@ at::Tensor TextClassifier::RowsAt(int64_t depth, const PackedBatch& batch) const
 void TextClassifier::Backward(const PackedBatch& batch, const ForwardMode& mode,
                               const ClassifierActivations& activations, const at::Tensor& dlogits) {
   const bool encoder_trains = encoder_.trains();
-  const at::Tensor dfirst_rows =
+  const at::Tensor dpooled =
       head_.Backward(batch.sequences(), mode, activations.head, dlogits, encoder_trains);
   if (encoder_trains) {
-    encoder_.Backward(batch, mode, activations.encoder, {dfirst_rows, {}});
+    encoder_.Backward(batch, mode, activations.encoder, dpooled);
   }
 }
 
 std::vector<AdaptedLinear*> TextClassifier::linears() {
   std::vector<AdaptedLinear*> linears = encoder_.linears();
-  linears.push_back(&head_.dense());
-  linears.push_back(&head_.out());
+  for (AdaptedLinear* linear : head_.linears()) linears.push_back(linear);
   return linears;
+}
+
+void TextClassifier::FreezeButHead() {
+  Freeze(parameters_);
+  for (AdaptedLinear* linear : head_.own_linears()) {
+    linear->weight.trainable = linear->bias.trainable = true;
+  }
 }
 
 std::vector<Parameter*> TextClassifier::trained_parameters() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A BERT-family …ForSequenceClassification on packed rows: encoder and head. Weights are loaded
-// from a ModelFolder into 64-byte-aligned copies. Used by the compute thread only.
+// A BERT-family …ForSequenceClassification on packed rows, or a linear layer on the mean of the
+// family's plain encoder: encoder and head. Weights are loaded from a ModelFolder into
+// 64-byte-aligned copies. Used by the compute thread only.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +25,17 @@ struct ClassifierActivations {
 
 class TextClassifier {
  public:
-  // A head layer that the folder lacks (or an output layer for another number of classes) starts
-  // from normal(0, initializer_range) keyed on `seed`, with bias 0. Everything is trainable.
+  // A head layer that the folder lacks (or an output layer for another number of classes, or of a
+  // head that sits elsewhere) starts from normal(0, initializer_range) keyed on `seed`, with bias
+  // 0. Everything is trainable.
   static absl::StatusOr<std::unique_ptr<TextClassifier>> Load(const ModelFolder& folder,
-                                                              int64_t classes, uint64_t seed);
+                                                              int64_t classes, uint64_t seed,
+                                                              Pooling pooling);
+  // With the head where the folder's own sits.
+  static absl::StatusOr<std::unique_ptr<TextClassifier>> Load(const ModelFolder& folder,
+                                                              int64_t classes, uint64_t seed) {
+    return Load(folder, classes, seed, folder.head_pooling());
+  }
 
   // Logits [sequences, classes]. Fills `activations` where it is not null.
   at::Tensor Forward(const PackedBatch& batch, const ForwardMode& mode,
@@ -52,6 +60,9 @@ class TextClassifier {
   // those.
   std::vector<NamedTensor> MergedValues();
 
+  // Leaves the head's own layers to be trained, and nothing else.
+  void FreezeButHead();
+
   Encoder& encoder() { return encoder_; }
   ClassificationHead& head() { return head_; }
   // Every linear layer that may carry adapters.
@@ -59,7 +70,7 @@ class TextClassifier {
   const EncoderConfig& config() const { return config_; }
 
  private:
-  explicit TextClassifier(const EncoderConfig& config);
+  TextClassifier(const EncoderConfig& config, Pooling pooling);
 
   EncoderConfig config_;
   Encoder encoder_;

@@ -25,6 +25,13 @@ void Shape(const EncoderConfig& config, Parameter& parameter, const std::vector<
   }
 }
 
+void MakeSparse(Parameter& table) {
+  table.sparse_rows = true;
+  table.active.assign(static_cast<size_t>(table.value.size(0)), 0);
+}
+
+}  // namespace
+
 // Box–Muller on (seed, site, i): no state, so no order in which it must be called.
 void FillNormal(at::Tensor& t, double deviation, uint64_t seed, uint64_t site) {
   constexpr uint64_t kInitKey = 0x617474756E696E69ull;
@@ -40,13 +47,6 @@ void FillNormal(at::Tensor& t, double deviation, uint64_t seed, uint64_t site) {
         static_cast<float>(deviation * radius * std::cos(2 * std::numbers::pi * unit(2 * at + 1)));
   }
 }
-
-void MakeSparse(Parameter& table) {
-  table.sparse_rows = true;
-  table.active.assign(static_cast<size_t>(table.value.size(0)), 0);
-}
-
-}  // namespace
 
 absl::Status WeightLoader::Read(Parameter& parameter, const std::vector<std::string>& names,
                                 int64_t rows_each, int64_t columns) {
@@ -113,10 +113,10 @@ absl::Status WeightLoader::LoadLayer(EncoderLayer& layer, int64_t index) {
 }
 
 absl::StatusOr<bool> WeightLoader::ReadOrStart(AdaptedLinear& linear, const std::string& prefix,
-                                               int64_t out, uint64_t site) {
+                                               int64_t out, uint64_t site, bool usable) {
   const int64_t hidden = folder_.config().hidden_size;
   const std::string name = absl::StrCat(prefix, ".weight");
-  if (folder_.Has(name)) {
+  if (usable && folder_.Has(name)) {
     ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, folder_.Shape(name));
     if (shape.front() == out) {
       ATTUNE_RETURN_IF_ERROR(ReadLinear(linear, {prefix}, out, hidden));
@@ -139,10 +139,14 @@ absl::Status WeightLoader::LoadEncoder(Encoder& encoder) {
 }
 
 absl::Status WeightLoader::LoadHead(ClassificationHead& head, int64_t classes) {
-  ATTUNE_ASSIGN_OR_RETURN(const bool has_dense,
-                          ReadOrStart(head.dense_, "head.dense", folder_.config().hidden_size, 0));
-  head.new_dense_ = !has_dense;
-  return ReadOrStart(head.out_, "head.out", classes, 1).status();
+  if (head.pooling_ == Pooling::kFirstToken) {
+    ATTUNE_ASSIGN_OR_RETURN(
+        const bool has_dense,
+        ReadOrStart(head.dense_, "head.dense", folder_.config().hidden_size, 0, true));
+    head.new_dense_ = !has_dense;
+  }
+  const bool same_input = folder_.head_pooling() == head.pooling_;
+  return ReadOrStart(head.out_, "head.out", classes, 1, same_input).status();
 }
 
 }  // namespace attune

@@ -13,6 +13,10 @@
 
 namespace attune {
 
+// What a layer starts from that a folder lacks: normal(0, deviation), a function of seed, site and
+// place alone.
+void FillNormal(at::Tensor& t, double deviation, uint64_t seed, uint64_t site);
+
 class WeightLoader {
  public:
   // Both are borrowed. `seed` keys what the folder lacks.
@@ -30,9 +34,10 @@ class WeightLoader {
                           int64_t out_each, int64_t in);
   absl::Status LoadEmbeddings(Encoder& encoder);
   absl::Status LoadLayer(EncoderLayer& layer, int64_t index);
-  // Whether the folder has the layer; else it starts from noise of its own `site`.
+  // Whether the folder has the layer, and it is `usable`; else it starts from noise of its own
+  // `site`.
   absl::StatusOr<bool> ReadOrStart(AdaptedLinear& linear, const std::string& prefix, int64_t out,
-                                   uint64_t site);
+                                   uint64_t site, bool usable);
 
   const ModelFolder& folder_;
   const uint64_t seed_;

@@ -3,9 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
-#include "base/file_system.h"
 #include "formats/files/regular_file.h"
-#include "formats/weights/hf_config.h"
 #include "formats/weights/safetensors.h"
 
 namespace attune {
@@ -84,20 +82,6 @@ absl::Status ReadTensors(const std::string& path, const std::vector<NamedTensor>
         absl::MakeSpan(target.mutable_data_ptr<float>(), static_cast<size_t>(target.numel()))));
   }
   return absl::OkStatus();
-}
-
-absl::Status WriteModelFolder(const ModelFolder& base, const std::vector<std::string>& labels,
-                              const std::string& problem_type,
-                              const std::vector<NamedTensor>& values, const std::string& dir) {
-  FileSystem& files = PosixFileSystem();
-  ATTUNE_ASSIGN_OR_RETURN(const std::string config,
-                          ConfigForClassifier(base.config_json(), labels, problem_type));
-  ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(JoinPath(dir, "config.json"), config));
-  for (const std::string& name : base.tokenizer_files()) {
-    ATTUNE_ASSIGN_OR_RETURN(const std::string content, files.ReadFile(JoinPath(base.dir(), name)));
-    ATTUNE_RETURN_IF_ERROR(files.WriteFileAtomically(JoinPath(dir, name), content));
-  }
-  return WriteTensors(JoinPath(dir, "model.safetensors"), values);
 }
 
 }  // namespace attune

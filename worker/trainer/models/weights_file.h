@@ -8,7 +8,6 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
-#include "formats/weights/model_folder.h"
 #include "worker/trainer/models/parameter.h"
 
 namespace attune {
@@ -32,11 +31,5 @@ absl::Status WriteTensors(const std::string& path, const std::vector<NamedTensor
 // Fills the tensors from the file. It must hold exactly these names and shapes:
 // FAILED_PRECONDITION/TRAINER_REFUSED otherwise.
 absl::Status ReadTensors(const std::string& path, const std::vector<NamedTensor>& tensors);
-
-// config.json for these labels and this problem_type, model.safetensors, and the base's tokenizer
-// files unchanged, into an existing folder.
-absl::Status WriteModelFolder(const ModelFolder& base, const std::vector<std::string>& labels,
-                              const std::string& problem_type,
-                              const std::vector<NamedTensor>& values, const std::string& dir);
 
 }  // namespace attune

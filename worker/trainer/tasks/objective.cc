@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/tasks/objective.h"
 
+#include <cmath>
+
 #include "worker/trainer/tasks/multi_label.h"
 #include "worker/trainer/tasks/regression.h"
 #include "worker/trainer/tasks/single_label.h"
@@ -22,10 +24,17 @@ std::unique_ptr<Objective> MakeObjective(const TrainerSpec& spec, const std::str
   return std::make_unique<SingleLabel>(spec.labels, std::move(options));
 }
 
+EvaluationFrame MeasureDefined(const Objective& objective, const at::Tensor& logits,
+                               const Labels& labels) {
+  EvaluationFrame frame = objective.Measure(logits, labels);
+  std::erase_if(frame.metrics, [](const auto& metric) { return !std::isfinite(metric.second); });
+  return frame;
+}
+
 std::vector<std::string> MetricsOf(const std::string& kind) {
   if (kind == "number") return {"loss", "rmse", "mae", "spearman", "pearson", "r2"};
   std::vector<std::string> names;
-  if (kind == "single") names = {"loss", "accuracy", "majority"};
+  if (kind == "single") names = {"loss", "accuracy", "majority", "top5_accuracy"};
   if (kind == "multi") names = {"loss", "subset_accuracy"};
   if (names.empty()) return {};
   for (const std::string average : {"micro_", "macro_", "weighted_"}) {

@@ -53,6 +53,10 @@ std::string PredictionLine(const nlohmann::ordered_json& prediction);
 std::unique_ptr<Objective> MakeObjective(const TrainerSpec& spec, const std::string& kind,
                                          const Labels& train);
 
+// Measure, without the metrics that are no finite number on these rows.
+EvaluationFrame MeasureDefined(const Objective& objective, const at::Tensor& logits,
+                               const Labels& labels);
+
 // The metrics that Measure may give for a kind of label; {} for none of the three.
 std::vector<std::string> MetricsOf(const std::string& kind);
 

@@ -60,6 +60,22 @@ std::optional<double> Auc(const at::Tensor& logits, const std::vector<int32_t>& 
   return sum / static_cast<double>(classes);
 }
 
+// The share of rows whose true class is among the `top` likeliest; of equal scores the class with
+// the higher number counts as likelier, as scikit-learn's top_k_accuracy_score has it.
+double TopAccuracy(int64_t top, const at::Tensor& logits, const std::vector<int32_t>& truth) {
+  const int64_t classes = logits.size(1);
+  const float* row = logits.const_data_ptr<float>();
+  int64_t hits = 0;
+  for (size_t i = 0; i < truth.size(); ++i, row += classes) {
+    int64_t ahead = 0;
+    for (int64_t c = 0; c < classes; ++c) {
+      ahead += row[c] > row[truth[i]] || (row[c] == row[truth[i]] && c > truth[i]);
+    }
+    hits += ahead < top;
+  }
+  return static_cast<double>(hits) / static_cast<double>(truth.size());
+}
+
 }  // namespace
 
 double SingleLabel::Weight(const Labels& labels, int64_t example) const {
@@ -90,6 +106,7 @@ EvaluationFrame SingleLabel::Measure(const at::Tensor& logits, const Labels& lab
   frame.metrics = counts.Metrics();
   frame.confusion = counts.confusion();
   if (const auto auc = Auc(logits, truth)) frame.metrics["auc"] = *auc;
+  if (outputs() > 5) frame.metrics["top5_accuracy"] = TopAccuracy(5, logits, truth);
   return frame;
 }
 

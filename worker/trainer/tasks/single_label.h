@@ -22,6 +22,7 @@ class SingleLabel final : public Objective {
   at::Tensor Gradient(const at::Tensor& logits, const Labels& labels,
                       absl::Span<const int64_t> examples, double scale) const override;
   // AUC: of two classes, of the second's probability; of more, each against the rest, averaged.
+  // top5_accuracy: of more than five classes.
   EvaluationFrame Measure(const at::Tensor& logits, const Labels& labels) const override;
   nlohmann::ordered_json Prediction(const float* logits) const override;
 

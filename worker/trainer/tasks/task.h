@@ -47,18 +47,30 @@ class Task {
   virtual int64_t train_tokens() const = 0;
   virtual int64_t examples(Split split) const = 0;  // 0: there is no such data
   virtual const std::vector<Parameter*>& parameters() = 0;
+  // What the model is, beyond parameters(), that training changes: by Forward alone, never by the
+  // optimizer.
+  virtual std::vector<Parameter*> buffers() { return {}; }
+  // Both: what a checkpoint holds the values of, and the best weights are.
+  std::vector<Parameter*> saved() {
+    std::vector<Parameter*> all = parameters();
+    const std::vector<Parameter*> more = buffers();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
 
   // The sum of what these training examples count: a step's loss and gradient are those of its
   // summed losses over this.
   virtual double TrainWeight(absl::Span<const int64_t> examples) const = 0;
-  // Loss of the named training examples; keeps what Backward needs.
-  virtual MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) = 0;
+  // Loss of the named training examples; keeps what Backward needs. INVALID_ARGUMENT: one of them
+  // cannot be read.
+  virtual absl::StatusOr<MicroBatchLoss> Forward(absl::Span<const int64_t> examples,
+                                                 const StepKey& key) = 0;
   // Adds the gradient of scale · (the sum of the last Forward's losses).
   virtual void Backward(double scale) = 0;
 
   // The outputs of the batch that begins with row `begin` of the split; where it ends depends on
-  // the data alone.
-  virtual OutputBatch Predict(Split split, int64_t begin) = 0;
+  // the data alone. INVALID_ARGUMENT: one of them cannot be read.
+  virtual absl::StatusOr<OutputBatch> Predict(Split split, int64_t begin) = 0;
   // Fills examples, metrics and confusion of a frame from the outputs of all rows of the split.
   virtual EvaluationFrame Measure(Split split, const at::Tensor& outputs) const = 0;
   // A row of the split and what the model says of it, as one line of predictions.jsonl.

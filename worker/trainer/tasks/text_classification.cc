@@ -2,19 +2,19 @@
 #include "worker/trainer/tasks/text_classification.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/errors.h"
 #include "base/file_system.h"
 #include "formats/datasets/labelled_text.h"
 #include "formats/datasets/split.h"
 #include "formats/weights/problem_type.h"
+#include "worker/trainer/features/text_rows.h"
 #include "worker/trainer/methods/adapter_folder.h"
 #include "worker/trainer/methods/tuning_method.h"
-#include "worker/trainer/models/weights_file.h"
+#include "worker/trainer/models/model_folder_writer.h"
+#include "worker/trainer/tasks/model_outputs.h"
 
 namespace attune {
 namespace {
@@ -32,10 +32,6 @@ absl::Status Refused(std::string_view reason, std::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, reason, message);
 }
 
-int64_t OutputsOf(const std::string& kind, const std::vector<std::string>& labels) {
-  return kind == "number" ? 1 : static_cast<int64_t>(labels.size());
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TextClassification>> TextClassification::Load(
@@ -45,7 +41,8 @@ absl::StatusOr<std::unique_ptr<TextClassification>> TextClassification::Load(
   task->spec_ = spec;
   task->precision_ = parts.precision;
   task->kind_ = spec.train.label_kind;
-  ATTUNE_RETURN_IF_ERROR(task->LoadModel(spec, spec.base_model_dir, parts.stages));
+  ATTUNE_RETURN_IF_ERROR(
+      task->LoadModel(spec, spec.base_model_dir, PoolingNamed(spec.pooling), parts.stages));
   ATTUNE_RETURN_IF_ERROR(ApplyMethod(spec, *task->model_));
   task->parameters_ = task->model_->trained_parameters();
   ATTUNE_RETURN_IF_ERROR(task->LoadTrainingData(parts));
@@ -63,7 +60,12 @@ absl::StatusOr<std::unique_ptr<TextClassification>> TextClassification::LoadForI
   DatasetSpec data = *spec.test;
   if (spec.work == "predict") data.label_kind = "none";
   task->kind_ = data.label_kind;
-  ATTUNE_RETURN_IF_ERROR(task->LoadModel(spec, model_dir, stages));
+  std::optional<Pooling> pooling;
+  if (fresh_head) {
+    ATTUNE_ASSIGN_OR_RETURN(const auto model, ModelFolder::Open(spec.base_model_dir));
+    pooling = model->head_pooling();
+  }
+  ATTUNE_RETURN_IF_ERROR(task->LoadModel(spec, model_dir, pooling, stages));
   if (!fresh_head) ATTUNE_RETURN_IF_ERROR(task->CheckHead(spec));
   const StageClock::Scope scope(stages, "tokenize");
   ATTUNE_ASSIGN_OR_RETURN(task->test_, task->Read(data));
@@ -72,7 +74,7 @@ absl::StatusOr<std::unique_ptr<TextClassification>> TextClassification::LoadForI
 }
 
 absl::Status TextClassification::LoadModel(const TrainerSpec& spec, const std::string& dir,
-                                           StageClock& stages) {
+                                           std::optional<Pooling> pooling, StageClock& stages) {
   const StageClock::Scope scope(stages, "load");
   labels_ = spec.labels;
   ATTUNE_ASSIGN_OR_RETURN(base_, ModelFolder::Open(dir));
@@ -80,8 +82,9 @@ absl::Status TextClassification::LoadModel(const TrainerSpec& spec, const std::s
   if (kind_ == "none") {
     kind_ = KindOfProblem(base_->config().problem_type, static_cast<int64_t>(labels_.size()));
   }
-  ATTUNE_ASSIGN_OR_RETURN(
-      model_, TextClassifier::Load(*base_, OutputsOf(kind_, labels_), spec.hyperparameters.seed));
+  pooling_ = pooling.value_or(base_->head_pooling());
+  ATTUNE_ASSIGN_OR_RETURN(model_, TextClassifier::Load(*base_, OutputsOf(kind_, labels_),
+                                                       spec.hyperparameters.seed, pooling_));
   rates_ = RatesOf(spec, base_->config());
   const int64_t positions = base_->config().max_length();
   const int64_t wanted = spec.hyperparameters.max_length;
@@ -90,38 +93,13 @@ absl::Status TextClassification::LoadModel(const TrainerSpec& spec, const std::s
 }
 
 absl::Status TextClassification::CheckHead(const TrainerSpec& spec) const {
-  int64_t outputs = 0;
+  ModelOutputs outputs{.labels = base_->config().labels,
+                       .problem_type = base_->config().problem_type};
   if (base_->Has("head.out.weight")) {
     ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, base_->Shape("head.out.weight"));
-    outputs = shape.front();
+    outputs.count = shape.front();
   }
-  if (outputs != OutputsOf(kind_, labels_)) {
-    return Refused("INVALID_MODEL",
-                   absl::StrCat("The model has a classifier of ", outputs, " outputs, and ",
-                                spec.work, " needs one of ", OutputsOf(kind_, labels_),
-                                ". Name a fine-tuned model and its labels."));
-  }
-  return CheckMeaning();
-}
-
-// Whether the outputs mean what the job says they do, as far as config.json tells.
-absl::Status TextClassification::CheckMeaning() const {
-  const std::vector<std::string>& names = base_->config().labels;
-  if (kind_ != "number" && !names.empty() && names != labels_) {
-    return Refused(
-        "INVALID_MODEL",
-        absl::StrCat("The model's labels are ", absl::StrJoin(names, ", "), ", and the job has ",
-                     absl::StrJoin(labels_, ", "), ". Give the job the model's, in their order."));
-  }
-  const std::string& problem = base_->config().problem_type;
-  if (!problem.empty() && problem != ProblemOfKind(kind_)) {
-    return Refused(
-        "INVALID_DATASET",
-        absl::StrCat("The model was trained for ", problem, ", and the labels are of ",
-                     "the kind for ", ProblemOfKind(kind_),
-                     ". Set label_kind of the dataset to what the model was trained ", "on."));
-  }
-  return absl::OkStatus();
+  return CheckOutputs(outputs, spec.work, kind_, labels_);
 }
 
 absl::StatusOr<TextClassification::Data> TextClassification::Tokenize(
@@ -150,13 +128,16 @@ absl::StatusOr<TextClassification::Data> TextClassification::ReadForTraining(
     const StageClock::Scope scope(parts.stages, "tokenize");
     ATTUNE_ASSIGN_OR_RETURN(data, Tokenize(examples, spec.label_kind));
   }
-  const std::optional<int64_t> depth = FrozenDepth(parts.spec, base_->config());
+  const std::optional<int64_t> depth = FrozenDepth(parts.spec, base_->config().layers);
   if (!depth.has_value()) return data;
   const StageClock::Scope scope(parts.stages, "features");
   FeatureCache cache(parts.files, parts.spec.cache_dir, parts.events);
-  const std::string key = FrozenRowsKey(parts.spec, spec, max_length_, *depth, parts.build);
-  ATTUNE_ASSIGN_OR_RETURN(data.frozen, FrozenRows::Make(*model_, *depth, data.text, key, cache,
-                                                        [&] { return parts.control.stopping(); }));
+  const nlohmann::ordered_json reading = {
+      {"text", spec.text_columns}, {"max_length", max_length_}, {"pooling", PoolingName(pooling_)}};
+  const std::string key = FrozenRowsKey(parts.spec, spec, reading, *depth, parts.build);
+  ATTUNE_ASSIGN_OR_RETURN(data.frozen,
+                          FrozenRows::Make(TextRows(*model_, *depth, data.text), *depth, key, cache,
+                                           [&] { return parts.control.stopping(); }));
   return data;
 }
 
@@ -218,17 +199,20 @@ double TextClassification::TrainWeight(absl::Span<const int64_t> examples) const
 at::Tensor TextClassification::Logits(const Data& data, absl::Span<const int64_t> examples,
                                       const PackedBatch& batch, const ForwardMode& mode,
                                       ClassifierActivations* activations) const {
-  if (!data.frozen.depth().has_value()) return model_->Forward(batch, mode, activations);
-  return model_->ForwardFrom(*data.frozen.depth(), data.frozen.Of(*model_, examples, batch), batch,
-                             mode, activations);
+  const std::optional<int64_t> depth = data.frozen.depth();
+  if (!depth.has_value()) return model_->Forward(batch, mode, activations);
+  const at::Tensor rows =
+      data.frozen.computed() ? data.frozen.Gather(examples) : model_->RowsAt(*depth, batch);
+  return model_->ForwardFrom(*depth, rows, batch, mode, activations);
 }
 
-MicroBatchLoss TextClassification::Forward(absl::Span<const int64_t> examples, const StepKey& key) {
+absl::StatusOr<MicroBatchLoss> TextClassification::Forward(absl::Span<const int64_t> examples,
+                                                           const StepKey& key) {
   examples_.assign(examples.begin(), examples.end());
   batch_ = Pack(train_.text, examples);
   mode_ = {rates_, key, precision_};
   logits_ = Logits(train_, examples, batch_, mode_, &activations_);
-  return {objective_->Losses(logits_, train_.labels, examples_), batch_.tokens()};
+  return MicroBatchLoss{objective_->Losses(logits_, train_.labels, examples_), batch_.tokens()};
 }
 
 void TextClassification::Backward(double scale) {
@@ -236,18 +220,16 @@ void TextClassification::Backward(double scale) {
                    objective_->Gradient(logits_, train_.labels, examples_, scale));
 }
 
-OutputBatch TextClassification::Predict(Split split, int64_t begin) {
+absl::StatusOr<OutputBatch> TextClassification::Predict(Split split, int64_t begin) {
   const Data& data = *DataOf(split);
   std::vector<int64_t> rows(static_cast<size_t>(BatchEnd(data.text, begin) - begin));
   std::iota(rows.begin(), rows.end(), begin);
   const PackedBatch batch = Pack(data.text, rows);
-  return {Logits(data, rows, batch, {}, nullptr), batch.tokens()};
+  return OutputBatch{Logits(data, rows, batch, {}, nullptr), batch.tokens()};
 }
 
 EvaluationFrame TextClassification::Measure(Split split, const at::Tensor& outputs) const {
-  EvaluationFrame frame = objective_->Measure(outputs, DataOf(split)->labels);
-  std::erase_if(frame.metrics, [](const auto& metric) { return !std::isfinite(metric.second); });
-  return frame;
+  return MeasureDefined(*objective_, outputs, DataOf(split)->labels);
 }
 
 std::string TextClassification::Prediction(Split split, int64_t row, const float* outputs) const {
@@ -279,8 +261,8 @@ std::vector<ProbeRow> TextClassification::Probe() const {
 }
 
 absl::StatusOr<ExportedModel> TextClassification::WriteModel(const std::string& dir) {
-  ATTUNE_RETURN_IF_ERROR(
-      WriteModelFolder(*base_, labels_, ProblemOfKind(kind_), model_->MergedValues(), dir));
+  ATTUNE_RETURN_IF_ERROR(WriteModelFolder(*base_, pooling_, {labels_, ProblemOfKind(kind_)},
+                                          model_->MergedValues(), dir));
   ATTUNE_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(dir));
   ExportedModel exported{.model_type = folder->config().model_type,
                          .architecture = folder->config().architecture,
@@ -289,7 +271,8 @@ absl::StatusOr<ExportedModel> TextClassification::WriteModel(const std::string& 
                          .labels = folder->config().labels,
                          .formats = {{"merged", {"--logits", dir}}},
                          .probe = Probe()};
-  if (spec_.method == "lora") {
+  // PEFT names an adapter's model by a class of transformers, which a head on the mean has not.
+  if (spec_.method == "lora" && pooling_ == Pooling::kFirstToken) {
     const std::string adapter = JoinPath(dir, "adapter");
     ATTUNE_RETURN_IF_ERROR(PosixFileSystem().MakeDirs(adapter));
     ATTUNE_RETURN_IF_ERROR(WriteAdapterFolder(spec_, *model_, adapter));

@@ -29,11 +29,13 @@ namespace attune {
 class TextClassification final : public Task {
  public:
   // Reads the base, and train, eval and test data, and computes what frozen layers say of these.
+  // The spec's pooling is decided (pooling_decision.h).
   // INVALID_ARGUMENT with INVALID_MODEL or INVALID_DATASET says what is wrong with which;
   // CANCELLED: a stop was requested.
   static absl::StatusOr<std::unique_ptr<TextClassification>> Load(const LoopParts& parts);
   // Reads a model and the test data only, to evaluate or predict. A model without a head for the
-  // job's labels is INVALID_MODEL, but where `fresh_head` allows it to start from one.
+  // job's labels is INVALID_MODEL, but where `fresh_head` allows it to start from one, which then
+  // sits where that of the spec's model does.
   static absl::StatusOr<std::unique_ptr<TextClassification>> LoadForInference(
       const TrainerSpec& spec, const std::string& model_dir, bool fresh_head, StageClock& stages);
 
@@ -42,9 +44,10 @@ class TextClassification final : public Task {
   int64_t examples(Split split) const override;
   const std::vector<Parameter*>& parameters() override { return parameters_; }
   double TrainWeight(absl::Span<const int64_t> examples) const override;
-  MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override;
+  absl::StatusOr<MicroBatchLoss> Forward(absl::Span<const int64_t> examples,
+                                         const StepKey& key) override;
   void Backward(double scale) override;
-  OutputBatch Predict(Split split, int64_t begin) override;
+  absl::StatusOr<OutputBatch> Predict(Split split, int64_t begin) override;
   EvaluationFrame Measure(Split split, const at::Tensor& outputs) const override;
   std::string Prediction(Split split, int64_t row, const float* outputs) const override;
   std::string Origin(int64_t example) const override;
@@ -60,9 +63,10 @@ class TextClassification final : public Task {
   };
 
   TextClassification() = default;
-  absl::Status LoadModel(const TrainerSpec& spec, const std::string& dir, StageClock& stages);
+  // With the head where the folder's own sits, unless `pooling` says where.
+  absl::Status LoadModel(const TrainerSpec& spec, const std::string& dir,
+                         std::optional<Pooling> pooling, StageClock& stages);
   absl::Status CheckHead(const TrainerSpec& spec) const;
-  absl::Status CheckMeaning() const;
   absl::Status LoadTrainingData(const LoopParts& parts);
   absl::StatusOr<Data> ReadForTraining(const LoopParts& parts, const DatasetSpec& spec,
                                        const std::vector<LabelledExample>& examples) const;
@@ -78,6 +82,7 @@ class TextClassification final : public Task {
   TrainerSpec spec_;
   std::string kind_;  // of the labels, as DatasetSpec has it
   std::vector<std::string> labels_;
+  Pooling pooling_ = Pooling::kFirstToken;
   std::unique_ptr<ModelFolder> base_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::unique_ptr<TextClassifier> model_;

@@ -31,8 +31,8 @@ absl::StatusOr<std::unique_ptr<TextPredictor>> TextPredictor::Load(const std::st
   return predictor;
 }
 
-std::vector<std::string> TextPredictor::Predict(const std::vector<std::vector<std::string>>& rows,
-                                                int64_t max_length) const {
+absl::StatusOr<std::vector<std::string>> TextPredictor::Predict(
+    const std::vector<std::vector<std::string>>& rows, int64_t max_length) const {
   std::vector<LabelledExample> examples;
   for (const std::vector<std::string>& texts : rows) examples.push_back({.texts = texts});
   const int64_t positions = model_->config().max_length();

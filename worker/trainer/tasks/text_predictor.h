@@ -12,18 +12,19 @@
 #include "formats/tokenizers/tokenizer.h"
 #include "worker/trainer/models/text_classifier.h"
 #include "worker/trainer/tasks/objective.h"
+#include "worker/trainer/tasks/predictor.h"
 
 namespace attune {
 
-class TextPredictor {
+class TextPredictor final : public Predictor {
  public:
   // INVALID_ARGUMENT/INVALID_MODEL: not a model folder, or one without a classifier.
   static absl::StatusOr<std::unique_ptr<TextPredictor>> Load(const std::string& model_dir);
 
-  // One line of predictions.jsonl, without its "line", for each row: one text, or two for a pair.
+  // A row is one text, or two for a pair.
   // max_length: tokens a row keeps; 0, or above the model's maximum: that maximum.
-  std::vector<std::string> Predict(const std::vector<std::vector<std::string>>& rows,
-                                   int64_t max_length) const;
+  absl::StatusOr<std::vector<std::string>> Predict(
+      const std::vector<std::vector<std::string>>& rows, int64_t max_length) const override;
 
  private:
   TextPredictor() = default;

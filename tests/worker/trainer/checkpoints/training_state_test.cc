@@ -77,12 +77,54 @@ TEST(Fingerprint, TellsWhatChangesTheResult) {
   EXPECT_TRUE(differs([](TrainerSpec& s) { s.method = "lora"; }));
   EXPECT_TRUE(differs([](TrainerSpec& s) { s.start_sha256 = "d"; }));
   EXPECT_TRUE(differs([](TrainerSpec& s) { s.hyperparameters.precision = "auto"; }));
+  EXPECT_TRUE(differs([](TrainerSpec& s) { s.pooling = "mean"; }));
 }
 
-TEST(Fingerprint, OfAJobWithoutThemHasNoKeysForAStartAndAPrecision) {
-  const std::string plain = FingerprintOf(TrainerSpec(), 100, 1000);
+TEST(Fingerprint, KnowsWhatTheHeadSitsOn) {
+  TrainerSpec spec;
+  EXPECT_EQ(PoolingOf(FingerprintOf(spec, 100, 1000)), Pooling::kFirstToken);
+  spec.pooling = "mean";
+  EXPECT_EQ(PoolingOf(FingerprintOf(spec, 100, 1000)), Pooling::kMean);
+  EXPECT_EQ(PoolingOf("not JSON"), Pooling::kFirstToken);
+}
+
+TEST(Fingerprint, OfAJobWithoutThemHasNoKeysForAStartAPrecisionAndAPooling) {
+  TrainerSpec spec;
+  spec.pooling = "first_token";
+  const std::string plain = FingerprintOf(spec, 100, 1000);
+  EXPECT_EQ(plain.find("pooling"), std::string::npos);
   EXPECT_EQ(plain.find("start"), std::string::npos);
   EXPECT_EQ(plain.find("precision"), std::string::npos);
+}
+
+TEST(Fingerprint, OfImagesHasHowTheyAreReadAndVaried) {
+  TrainerSpec spec;
+  EXPECT_EQ(FingerprintOf(spec, 100, 0).find("batch_norms"), std::string::npos);
+  spec.task = "image_classification";
+  const std::string plain = FingerprintOf(spec, 100, 0);
+  const auto differs = [&](ImageSpec image) {
+    TrainerSpec other = spec;
+    other.image = image;
+    return FingerprintOf(other, 100, 0) != plain;
+  };
+  EXPECT_TRUE(differs({.size = 64}));
+  EXPECT_TRUE(differs({.horizontal_flip = true}));
+  EXPECT_TRUE(differs({.min_crop_area = 0.5}));
+  EXPECT_TRUE(differs({.brightness = 0.1}));
+  EXPECT_TRUE(differs({.contrast = 0.1}));
+  EXPECT_TRUE(differs({.batch_norms = "trained"}));
+}
+
+// A checkpoint holds running statistics only where they are trained.
+TEST(CheckSameOutputs, OfImagesGoesByTheirBatchNormsButNotByTheirSize) {
+  TrainerSpec base;
+  base.task = "image_classification";
+  TrainerSpec larger = base, trained = base;
+  larger.image.size = 300;
+  trained.image.batch_norms = "trained";
+  const auto print = [](const TrainerSpec& spec) { return FingerprintOf(spec, 100, 0); };
+  EXPECT_TRUE(CheckSameOutputs(print(base), print(larger)).ok());
+  EXPECT_FALSE(CheckSameOutputs(print(base), print(trained)).ok());
 }
 
 TEST(CheckSameOutputs, GoesByTaskLabelsAndShapeOfTheMethod) {
@@ -104,6 +146,8 @@ TEST(CheckSameOutputs, GoesByTaskLabelsAndShapeOfTheMethod) {
   EXPECT_FALSE(verdict([](TrainerSpec& s) { s.train.label_kind = "multi"; }).ok());
   EXPECT_FALSE(verdict([](TrainerSpec& s) { s.method = "full"; }).ok());
   EXPECT_FALSE(verdict([](TrainerSpec& s) { s.lora.alpha = 9; }).ok());
+  EXPECT_EQ(verdict([](TrainerSpec& s) { s.pooling = "mean"; }).message(),
+            R"(its pooling was "first_token", and this job's is "mean")");
 }
 
 }  // namespace

@@ -74,5 +74,16 @@ TEST(Matmul, IsFp32UnlessSaidOtherwise) {
   EXPECT_TRUE(at::equal(Linear(x, w, bias), expected));
 }
 
+TEST(ClampedMatmulNT, IsTheProductBetweenItsBoundsOnBothLibraries) {
+  at::manual_seed(4);
+  const at::Tensor x = at::randn({48, 20}), w = at::randn({33, 20}), bias = at::randn({33});
+  const at::Tensor expected = at::addmm(bias, x, w.t()).clamp(0, 6);
+  EXPECT_GT((expected == 6).sum().item<int64_t>(), 0);
+  for (const MatmulBackend backend : {MatmulBackend::kMkl, MatmulBackend::kOneDnn}) {
+    const at::Tensor y = ClampedMatmulNT(backend, x, w, bias, 0, 6);
+    EXPECT_LT((y - expected).abs().max().item<float>(), 1e-5) << MatmulBackendName(backend);
+  }
+}
+
 }  // namespace
 }  // namespace attune

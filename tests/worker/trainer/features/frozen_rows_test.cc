@@ -7,6 +7,7 @@
 #include "formats/datasets/labelled_text.h"
 #include "gmock/gmock.h"
 #include "tests/worker/trainer/testing/tiny_job.h"
+#include "worker/trainer/features/text_rows.h"
 #include "worker/trainer/methods/tuning_method.h"
 
 namespace attune {
@@ -22,11 +23,16 @@ std::string Read(const std::string& path) {
   return content.value_or("");
 }
 
-class Frozen : public ::testing::TestWithParam<const char*> {
+struct Case {
+  const char *method, *pooling;
+};
+
+class Frozen : public ::testing::TestWithParam<Case> {
  protected:
   Frozen() {
     spec_ = job_.spec;
-    spec_.method = GetParam();
+    spec_.method = GetParam().method;
+    spec_.pooling = GetParam().pooling;
     spec_.top_layers = 1;
     spec_.base_model_sha256 = std::string(64, 'b');
     spec_.train.sha256 = std::string(64, '1');
@@ -86,6 +92,14 @@ TEST_P(Frozen, AnotherBaseOrLengthHasFilesOfItsOwn) {
   EXPECT_EQ(Kept(), 6);
 }
 
+TEST_P(Frozen, AnotherPoolingHasFilesOfItsOwn) {
+  Run("first", spec_);
+  TrainerSpec other = spec_;
+  other.pooling = spec_.pooling == "mean" ? "first_token" : "mean";
+  Run("other", other);
+  EXPECT_EQ(Kept(), 4);
+}
+
 TEST_P(Frozen, AStopEndsTheComputation) {
   SystemClock clock;
   StageClock stages(clock);
@@ -107,26 +121,31 @@ TEST_P(Frozen, AStopEndsTheComputation) {
 TEST_P(Frozen, WithoutRoomForThemTheyAreComputedInEveryBatch) {
   const auto folder = job_.OpenBase();
   const auto tokenizer = *folder->OpenTokenizer();
-  const auto model = *TextClassifier::Load(*folder, 2, 1);
+  const auto model = *TextClassifier::Load(*folder, 2, 1, PoolingNamed(spec_.pooling));
   const TokenizedText text = TokenizedText::Make(*LoadLabelledText(spec_.train), *tokenizer, 48);
-  const int64_t depth = *FrozenDepth(spec_, folder->config());
+  const int64_t depth = *FrozenDepth(spec_, folder->config().layers);
   testing::RecordingSink events;
   FeatureCache large(PosixFileSystem(), job_.Path("cache"), events);
   FeatureCache small(PosixFileSystem(), job_.Path("cache"), events, /*capacity_bytes=*/10);
   const auto never = [] { return false; };
-  const auto kept = FrozenRows::Make(*model, depth, text, "a", large, never);
-  const auto computed = FrozenRows::Make(*model, depth, text, "b", small, never);
+  const TextRows source(*model, depth, text);
+  const auto kept = FrozenRows::Make(source, depth, "a", large, never);
+  const auto computed = FrozenRows::Make(source, depth, "b", small, never);
   ASSERT_TRUE(kept.ok() && computed.ok());
   EXPECT_EQ(Kept(), 1);
+  EXPECT_TRUE(kept->computed() && !computed->computed());
   const std::vector<int64_t> examples = {7, 3, 31};
   const PackedBatch batch = Pack(text, examples);
-  const at::Tensor a = kept->Of(*model, examples, batch), b = computed->Of(*model, examples, batch);
+  const at::Tensor a = kept->Gather(examples), b = model->RowsAt(depth, batch);
   EXPECT_EQ(a.sizes(), b.sizes());
   const int64_t rows = depth == 2 ? batch.sequences() : batch.tokens();
   EXPECT_LT((a - b).narrow(0, 0, rows).abs().max().item<float>(), 1e-5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, Frozen, ::testing::Values("head", "partial"));
+INSTANTIATE_TEST_SUITE_P(Methods, Frozen,
+                         ::testing::Values(Case{"head", "first_token"}, Case{"head", "mean"},
+                                           Case{"partial", "first_token"},
+                                           Case{"partial", "mean"}));
 
 }  // namespace
 }  // namespace attune

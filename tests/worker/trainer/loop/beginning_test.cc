@@ -23,8 +23,9 @@ using testing::TinyJob;
 class FirstBatch final : public testing::ForwardingTask {
  public:
   using ForwardingTask::ForwardingTask;
-  MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override {
-    MicroBatchLoss loss = ForwardingTask::Forward(examples, key);
+  absl::StatusOr<MicroBatchLoss> Forward(absl::Span<const int64_t> examples,
+                                         const StepKey& key) override {
+    MicroBatchLoss loss = *ForwardingTask::Forward(examples, key);
     if (this->examples.empty()) {
       this->examples.assign(examples.begin(), examples.end());
       this->key = key;
@@ -90,8 +91,8 @@ TEST_P(Start, TheFirstLossIsThatOfTheCheckpointedModel) {
   const auto checkpoint = LoadCheckpoint(PosixFileSystem(), job_.spec.start_dir);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   ASSERT_TRUE(RestoreParameters(*checkpoint, restored->parameters()).ok());
-  EXPECT_EQ(restored->Forward(first.examples, first.key).losses, first.losses);
-  EXPECT_NE(job_.LoadTask()->Forward(first.examples, first.key).losses, first.losses);
+  EXPECT_EQ(restored->Forward(first.examples, first.key)->losses, first.losses);
+  EXPECT_NE(job_.LoadTask()->Forward(first.examples, first.key)->losses, first.losses);
 }
 
 TEST_P(Start, TheModelIsMeasuredAsItStarts) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The promise of training.md section 4: whenever a run dies, the one that goes on from its last
 // checkpoint ends with the same bytes as a run that never died.
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/rng.h"
 #include "gmock/gmock.h"
+#include "tests/worker/trainer/testing/deaths.h"
 #include "tests/worker/trainer/testing/mortal_task.h"
 #include "tests/worker/trainer/testing/tiny_job.h"
 #include "worker/trainer/device/matmul.h"
@@ -20,64 +20,10 @@ using testing::Attempt;
 using testing::AttemptResult;
 using testing::Death;
 using testing::MortalTask;
+using testing::Outcome;
+using testing::OutcomeOf;
+using testing::RunWithDeaths;
 using testing::TinyJob;
-
-struct Outcome {
-  std::string weights, metrics;
-  std::vector<int64_t> evaluated;  // steps of the EVAL frames that were sent, by all attempts
-  int deaths = 0;
-};
-
-std::string Read(const std::string& path) {
-  auto content = PosixFileSystem().ReadFile(path);
-  EXPECT_TRUE(content.ok()) << content.status();
-  return content.value_or("");
-}
-
-Outcome OutcomeOf(const TrainerSpec& spec) {
-  return {Read(JoinPath(spec.work_dir, "model/model.safetensors")),
-          Read(JoinPath(spec.work_dir, "model/metrics.jsonl")),
-          {}};
-}
-
-void CollectEvaluations(const AttemptResult& result, Outcome& outcome) {
-  for (const EvaluationFrame& e : result.evaluations) {
-    if (e.split == "EVAL") outcome.evaluated.push_back(e.step);
-  }
-}
-
-// Every attempt has its own folder and dies after a random number of calls, until one lives.
-Outcome RunWithDeaths(const TinyJob& job, TrainerSpec spec, Rng& rng) {
-  Outcome outcome;
-  for (int number = 1; number < 200; ++number) {
-    spec.work_dir = job.Path(absl::StrCat("attempt-", number));
-    EXPECT_TRUE(PosixFileSystem().MakeDirs(spec.work_dir).ok());
-    const auto task = job.LoadTask();
-    MortalTask mortal(*task, static_cast<int64_t>(1 + rng.Below(40)));
-    Attempt attempt;
-    AttemptResult result;
-    bool died = false;
-    try {
-      result = attempt.Run(spec, mortal);
-    } catch (const Death&) {
-      died = true;
-      result.checkpoints = attempt.sink().All<CheckpointFrame>();
-      result.evaluations = attempt.sink().All<EvaluationFrame>();
-    }
-    CollectEvaluations(result, outcome);
-    if (!died) {
-      EXPECT_TRUE(result.end.ok()) << result.end.status();
-      Outcome final_outcome = OutcomeOf(spec);
-      final_outcome.evaluated = outcome.evaluated;
-      final_outcome.deaths = outcome.deaths;
-      return final_outcome;
-    }
-    ++outcome.deaths;
-    if (!result.checkpoints.empty()) spec.resume_dir = result.checkpoints.back().dir;
-  }
-  ADD_FAILURE() << "no attempt lived";
-  return outcome;
-}
 
 // A job whose exactness is checked; the differences from TinyJob's.
 struct Variant {
@@ -114,6 +60,12 @@ const Variant kVariants[] = {
      }},
     {"Bf16", "single", [](TrainerSpec& s) { s.hyperparameters.precision = "bf16"; }},
     {"Head", "single", [](TrainerSpec& s) { s.method = "head"; }},
+    {"HeadOnMean", "single",
+     [](TrainerSpec& s) {
+       s.method = "head";
+       s.pooling = "mean";
+     }},
+    {"AllOnMean", "single", [](TrainerSpec& s) { s.pooling = "mean"; }},
     {"TopLayer", "single",
      [](TrainerSpec& s) {
        s.method = "partial";
@@ -145,7 +97,8 @@ TEST_P(ExactResume, EndsWithTheBytesOfARunThatNeverDied) {
   ASSERT_FALSE(expected.weights.empty());
 
   SeededRng rng(static_cast<uint64_t>(seed));
-  const Outcome outcome = RunWithDeaths(job, job.spec, rng);
+  const Outcome outcome = RunWithDeaths(
+      job.spec, job.Path(""), [&] { return job.LoadTask(); }, /*calls=*/40, rng);
   EXPECT_GT(outcome.deaths, 0);
   EXPECT_TRUE(outcome.weights == expected.weights) << "after " << outcome.deaths << " deaths";
   EXPECT_EQ(outcome.metrics, expected.metrics);

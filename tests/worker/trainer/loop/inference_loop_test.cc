@@ -34,10 +34,10 @@ class SmallBatches final : public ForwardingTask {
         task_(std::move(task)),
         mortal_(*task_, calls),
         on_row_(std::move(on_row)) {}
-  OutputBatch Predict(Split split, int64_t begin) override {
+  absl::StatusOr<OutputBatch> Predict(Split split, int64_t begin) override {
     on_row_(begin);
-    const OutputBatch batch = mortal_.Predict(split, begin);
-    return {batch.outputs.narrow(0, 0, 1), batch.tokens};
+    const OutputBatch batch = *mortal_.Predict(split, begin);
+    return OutputBatch{batch.outputs.narrow(0, 0, 1), batch.tokens};
   }
 
  private:

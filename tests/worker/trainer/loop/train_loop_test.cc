@@ -137,8 +137,9 @@ class AskingTask final : public testing::ForwardingTask {
  public:
   AskingTask(std::unique_ptr<Task> task, std::function<void(const StepKey&)> ask)
       : ForwardingTask(*task), task_(std::move(task)), ask_(std::move(ask)) {}
-  MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override {
-    MicroBatchLoss loss = ForwardingTask::Forward(examples, key);
+  absl::StatusOr<MicroBatchLoss> Forward(absl::Span<const int64_t> examples,
+                                         const StepKey& key) override {
+    MicroBatchLoss loss = *ForwardingTask::Forward(examples, key);
     ask_(key);
     if (poison_) loss.losses[1] = std::numeric_limits<double>::quiet_NaN();
     return loss;

@@ -82,14 +82,16 @@ TEST_F(Method, BackwardStopsAtTheLowestTrainedLayer) {
 }
 
 TEST_F(Method, RowsOfADepthLeadToTheSameLogits) {
-  Trained({.method = "full"});
-  PackedBatch batch;
-  batch.Add({5, 6, 7}, {0, 0, 1});
-  batch.Add({8, 9}, {0, 0});
-  const at::Tensor whole = model_->Forward(batch, {}, nullptr);
-  for (const int64_t depth : {0, 1, 2}) {
-    EXPECT_TRUE(at::equal(
-        whole, model_->ForwardFrom(depth, model_->RowsAt(depth, batch), batch, {}, nullptr)));
+  for (const Pooling pooling : {Pooling::kFirstToken, Pooling::kMean}) {
+    model_ = *TextClassifier::Load(*folder_, 2, 1, pooling);
+    PackedBatch batch;
+    batch.Add({5, 6, 7}, {0, 0, 1});
+    batch.Add({8, 9}, {0, 0});
+    const at::Tensor whole = model_->Forward(batch, {}, nullptr);
+    for (const int64_t depth : {0, 1, 2}) {
+      EXPECT_TRUE(at::equal(
+          whole, model_->ForwardFrom(depth, model_->RowsAt(depth, batch), batch, {}, nullptr)));
+    }
   }
 }
 

@@ -37,7 +37,8 @@ class PaddedBert {
     for (const NamedTensor& t : ValuesOf(model.parameters())) weights_[t.name] = t.tensor;
   }
 
-  at::Tensor Logits(const PackedBatch& batch) const {
+  // Of the head on the first token, or on the mean.
+  at::Tensor Logits(const PackedBatch& batch, Pooling pooling = Pooling::kFirstToken) const {
     const int64_t longest = 33, sequences = batch.sequences();
     at::Tensor ids = at::zeros({sequences, longest}, at::kLong), types = at::zeros_like(ids);
     at::Tensor hidden_positions = at::full({sequences, longest}, -1e9);
@@ -55,6 +56,10 @@ class PaddedBert {
     x = Norm("bert.embeddings.LayerNorm", x);
     for (int layer = 0; layer < 2; ++layer) {
       x = Layer("bert.encoder.layer." + std::to_string(layer) + ".", x, hidden_positions);
+    }
+    if (pooling == Pooling::kMean) {
+      const at::Tensor real = (hidden_positions == 0).to(at::kFloat).unsqueeze(-1);
+      return Dense("classifier", (x * real).sum(1) / real.sum(1));
     }
     return Dense("classifier", at::tanh(Dense("bert.pooler.dense", x.select(1, 0))));
   }
@@ -103,6 +108,22 @@ TEST_F(BertOf, PackedRowsEqualsOneThatPads) {
   EXPECT_LT((logits - PaddedBert(*model_).Logits(batch)).abs().max().item<float>(), 1e-4);
 }
 
+TEST_F(BertOf, TheMeanOfPackedRowsEqualsThatOfPaddedOnes) {
+  model_ = *TextClassifier::Load(*folder_, 3, 9, Pooling::kMean);
+  const PackedBatch batch = SomeBatch();
+  const at::Tensor logits = model_->Forward(batch, {}, nullptr);
+  const at::Tensor expected = PaddedBert(*model_).Logits(batch, Pooling::kMean);
+  EXPECT_LT((logits - expected).abs().max().item<float>(), 1e-5);
+}
+
+TEST_F(BertOf, AHeadOnTheMeanIsOneLayer) {
+  const auto mean = *TextClassifier::Load(*folder_, 3, 9, Pooling::kMean);
+  EXPECT_EQ(mean->parameters().size() + 2, model_->parameters().size());
+  EXPECT_EQ(mean->parameters().back()->parts[0].name, "classifier.bias");
+  mean->FreezeButHead();
+  EXPECT_EQ(mean->trained_parameters().size(), 2);
+}
+
 TEST_F(BertOf, ASequenceDoesNotDependOnItsNeighbours) {
   const PackedBatch batch = SomeBatch();
   const at::Tensor together = model_->Forward(batch, {}, nullptr);
@@ -127,8 +148,13 @@ TEST_F(BertOf, AMissingHeadStartsFromTheSeed) {
   EXPECT_EQ(model_->parameters().back()->value.abs().max().item<float>(), 0);
 }
 
+class PooledBertOf : public BertOf, public ::testing::WithParamInterface<Pooling> {
+ protected:
+  PooledBertOf() { model_ = *TextClassifier::Load(*folder_, 3, 9, GetParam()); }
+};
+
 // With dropout: the masks are functions of their keys, so the slope along any direction is too.
-TEST_F(BertOf, BackwardEqualsTheSlopeOfForward) {
+TEST_P(PooledBertOf, BackwardEqualsTheSlopeOfForward) {
   at::manual_seed(4);
   const PackedBatch batch = SomeBatch();
   const ForwardMode mode{{0.1, 0.2, 0.3}, {1, 2, 3}};
@@ -141,6 +167,9 @@ TEST_F(BertOf, BackwardEqualsTheSlopeOfForward) {
   };
   ExpectSlopes(model_->parameters(), value, 1e-2);
 }
+
+INSTANTIATE_TEST_SUITE_P(Poolings, PooledBertOf,
+                         ::testing::Values(Pooling::kFirstToken, Pooling::kMean));
 
 }  // namespace
 }  // namespace attune

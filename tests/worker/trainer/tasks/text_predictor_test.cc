@@ -43,10 +43,15 @@ std::vector<Json> ByJob(testing::TinyJob& job, AttemptRunner& runner,
   return lines;
 }
 
-class TextPredictorTest : public ::testing::TestWithParam<std::string> {};
+struct Case {
+  std::string label_kind, pooling;
+};
+
+class TextPredictorTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(TextPredictorTest, SaysOfARowWhatAJobSays) {
-  testing::TinyJob job(GetParam());
+  testing::TinyJob job(GetParam().label_kind);
+  job.spec.pooling = GetParam().pooling;
   SystemClock clock;
   ThreadExecutor background("checkpoints", 1, clock);
   AttemptRunner runner(PosixFileSystem(), background, "");
@@ -64,15 +69,19 @@ TEST_P(TextPredictorTest, SaysOfARowWhatAJobSays) {
   std::vector<std::vector<std::string>> rows;
   for (const LabelledExample& example : *examples) rows.push_back(example.texts);
   const auto predicted = (*predictor)->Predict(rows, job.spec.hyperparameters.max_length);
-  ASSERT_EQ(predicted.size(), lines.size());
+  ASSERT_TRUE(predicted.ok()) << predicted.status();
+  ASSERT_EQ(predicted->size(), lines.size());
   for (size_t i = 0; i < lines.size(); ++i) {
     Json expected = lines[i];
     expected.erase("line");
-    EXPECT_EQ(Json::parse(predicted[i]), expected) << i;
+    EXPECT_EQ(Json::parse((*predicted)[i]), expected) << i;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TextPredictorTest, ::testing::Values("single", "multi", "number"));
+INSTANTIATE_TEST_SUITE_P(Kinds, TextPredictorTest,
+                         ::testing::Values(Case{"single", ""}, Case{"multi", ""},
+                                           Case{"number", ""}, Case{"single", "mean"},
+                                           Case{"number", "mean"}));
 
 TEST(TextPredictor, RefusesAModelWithoutAClassifier) {
   testing::TinyJob job;

@@ -20,11 +20,15 @@ class ForwardingTask : public Task {
   double TrainWeight(absl::Span<const int64_t> examples) const override {
     return task_.TrainWeight(examples);
   }
-  MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override {
+  std::vector<Parameter*> buffers() override { return task_.buffers(); }
+  absl::StatusOr<MicroBatchLoss> Forward(absl::Span<const int64_t> examples,
+                                         const StepKey& key) override {
     return task_.Forward(examples, key);
   }
   void Backward(double scale) override { task_.Backward(scale); }
-  OutputBatch Predict(Split split, int64_t begin) override { return task_.Predict(split, begin); }
+  absl::StatusOr<OutputBatch> Predict(Split split, int64_t begin) override {
+    return task_.Predict(split, begin);
+  }
   EvaluationFrame Measure(Split split, const at::Tensor& outputs) const override {
     return task_.Measure(split, outputs);
   }

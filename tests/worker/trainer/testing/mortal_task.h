@@ -19,7 +19,8 @@ class MortalTask final : public ForwardingTask {
  public:
   MortalTask(Task& task, int64_t calls) : ForwardingTask(task), calls_left_(calls) {}
 
-  MicroBatchLoss Forward(absl::Span<const int64_t> examples, const StepKey& key) override {
+  absl::StatusOr<MicroBatchLoss> Forward(absl::Span<const int64_t> examples,
+                                         const StepKey& key) override {
     Live();
     return ForwardingTask::Forward(examples, key);
   }
@@ -27,7 +28,7 @@ class MortalTask final : public ForwardingTask {
     Live();
     ForwardingTask::Backward(scale);
   }
-  OutputBatch Predict(Split split, int64_t begin) override {
+  absl::StatusOr<OutputBatch> Predict(Split split, int64_t begin) override {
     Live();
     return ForwardingTask::Predict(split, begin);
   }

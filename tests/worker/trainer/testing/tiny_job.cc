@@ -169,37 +169,37 @@ std::unique_ptr<ModelFolder> TinyJob::OpenBase() const {
   return *std::move(folder);
 }
 
+void TinyJob::MakeSentenceTransformer(const std::string& pooling_mode) const {
+  const std::string& base = spec.base_model_dir;
+  ASSERT_TRUE(PosixFileSystem().MakeDirs(JoinPath(base, "1_Pooling")).ok());
+  Write(JoinPath(base, "1_Pooling/config.json"), absl::StrCat("{\"", pooling_mode, "\": true}"));
+  Write(JoinPath(base, "modules.json"),
+        R"([{"path": "", "type": "sentence_transformers.models.Transformer"},
+            {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}])");
+}
+
 std::unique_ptr<TextClassification> TinyJob::LoadTask() const {
-  SystemClock clock;
-  StageClock stages(clock);
-  ThreadExecutor background("checkpoints", 1, clock);
-  RunControl control;
-  RecordingSink events;
-  auto task = TextClassification::Load({.spec = spec,
-                                        .events = events,
-                                        .control = control,
-                                        .files = PosixFileSystem(),
-                                        .background = background,
-                                        .stages = stages,
-                                        .build = CurrentBuild(PrecisionOf(spec)),
-                                        .precision = PrecisionOf(spec)});
+  Attempt attempt;
+  auto task = TextClassification::Load(attempt.Parts(spec));
   EXPECT_TRUE(task.ok()) << task.status();
   return *std::move(task);
 }
 
+LoopParts Attempt::Parts(const TrainerSpec& spec, FileSystem& files) {
+  return {.spec = spec,
+          .events = sink_,
+          .control = control_,
+          .files = files,
+          .background = background_,
+          .stages = stages_,
+          .build = CurrentBuild(PrecisionOf(spec)),
+          .precision = PrecisionOf(spec),
+          .disk_retry = absl::Milliseconds(1)};
+}
+
 AttemptResult Attempt::Run(const TrainerSpec& spec, Task& task, FileSystem& files) {
   AttemptResult result;
-  StageClock stages(clock_);
-  auto loop = TrainLoop::Make({.spec = spec,
-                               .events = sink_,
-                               .control = control_,
-                               .files = files,
-                               .background = background_,
-                               .stages = stages,
-                               .build = CurrentBuild(PrecisionOf(spec)),
-                               .precision = PrecisionOf(spec),
-                               .disk_retry = absl::Milliseconds(1)},
-                              task);
+  auto loop = TrainLoop::Make(Parts(spec, files), task);
   if (loop.ok()) {
     result.end = (*loop)->Run();
     loop->reset();

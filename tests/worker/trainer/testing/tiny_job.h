@@ -58,6 +58,8 @@ class TinyJob {
   std::string Path(const std::string& name) const { return JoinPath(folder_.path(), name); }
   std::unique_ptr<TextClassification> LoadTask() const;
   std::unique_ptr<ModelFolder> OpenBase() const;
+  // Gives the base modules.json and a pooling: "pooling_mode_mean_tokens".
+  void MakeSentenceTransformer(const std::string& pooling_mode) const;
 
  private:
   TemporaryFolder folder_;
@@ -72,8 +74,10 @@ struct AttemptResult {
 
 class Attempt {
  public:
-  Attempt() : background_("checkpoints", 1, clock_) {}
+  Attempt() : background_("checkpoints", 1, clock_), stages_(clock_) {}
 
+  // What a task is loaded with, and a loop runs with; borrows all of it.
+  LoopParts Parts(const TrainerSpec& spec, FileSystem& files = PosixFileSystem());
   AttemptResult Run(const TrainerSpec& spec, Task& task, FileSystem& files = PosixFileSystem());
   RunControl& control() { return control_; }
   const RecordingSink& sink() const { return sink_; }
@@ -81,6 +85,7 @@ class Attempt {
  private:
   SystemClock clock_;
   ThreadExecutor background_;
+  StageClock stages_;
   RunControl control_;
   RecordingSink sink_;
 };

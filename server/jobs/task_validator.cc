@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/task_validator.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace attune {
+namespace {
+
+constexpr int64_t kMinImageSize = 32;
+constexpr int64_t kMaxImageSize = 1024;
+
+void CheckWeighting(const std::string& field, v1::ClassWeighting weighting, FieldChecks& checks) {
+  if (v1::ClassWeighting_IsValid(weighting)) return;
+  checks.Add(field, absl::StrCat("must be CLASS_WEIGHTING_BALANCED or unset, got ",
+                                 static_cast<int>(weighting)));
+}
+
+void CheckTexts(const v1::TextClassification& task, FieldChecks& checks) {
+  const std::string base = "job.spec.fine_tune.text_classification.";
+  checks.Integer(base + "max_length", task.max_length(), 0, kMaxRowTokens);
+  CheckWeighting(base + "class_weighting", task.class_weighting(), checks);
+  if (!v1::Pooling_IsValid(task.pooling())) {
+    checks.Add(base + "pooling",
+               absl::StrCat("must be POOLING_FIRST_TOKEN, POOLING_MEAN or unset, got ",
+                            static_cast<int>(task.pooling())));
+  }
+}
+
+bool Augments(const v1::Augmentation& augmentation) {
+  return augmentation.horizontal_flip() || augmentation.min_crop_area() > 0 ||
+         augmentation.brightness() > 0 || augmentation.contrast() > 0;
+}
+
+void CheckAugmentation(const v1::FineTune& tune, const v1::Augmentation& augmentation,
+                       FieldChecks& checks) {
+  const std::string field = "job.spec.fine_tune.image_classification.augmentation";
+  checks.Number(field + ".min_crop_area", augmentation.min_crop_area(), {.low = 0, .high = 1});
+  checks.Number(field + ".brightness", augmentation.brightness(),
+                {.low = 0, .high = 1, .high_open = true});
+  checks.Number(field + ".contrast", augmentation.contrast(),
+                {.low = 0, .high = 1, .high_open = true});
+  if (Augments(augmentation) && (tune.has_head() || tune.has_partial())) {
+    checks.Add(field, absl::StrCat("must not be set with the method ",
+                                   tune.has_head() ? "head" : "partial",
+                                   ": what the frozen part says of an image is computed once, so "
+                                   "the image cannot change; leave it out, or use full"));
+  }
+}
+
+void CheckBatchNorms(const v1::FineTune& tune, v1::BatchNorms batch_norms, FieldChecks& checks) {
+  const std::string field = "job.spec.fine_tune.image_classification.batch_norms";
+  if (!v1::BatchNorms_IsValid(batch_norms)) {
+    checks.Add(field, absl::StrCat("must be BATCH_NORMS_FIXED_STATISTICS, BATCH_NORMS_TRAINED, "
+                                   "BATCH_NORMS_FROZEN or unset, got ",
+                                   static_cast<int>(batch_norms)));
+  } else if (batch_norms == v1::BATCH_NORMS_TRAINED && tune.has_head()) {
+    checks.Add(field,
+               "must not be BATCH_NORMS_TRAINED with the method head, which trains nothing "
+               "below the head; leave it out, or use partial or full");
+  }
+}
+
+void CheckImages(const v1::FineTune& tune, FieldChecks& checks) {
+  const v1::ImageClassification& task = tune.image_classification();
+  const std::string base = "job.spec.fine_tune.image_classification.";
+  if (task.image_size() != 0) {
+    checks.Integer(base + "image_size", task.image_size(), kMinImageSize, kMaxImageSize);
+  }
+  CheckWeighting(base + "class_weighting", task.class_weighting(), checks);
+  CheckAugmentation(tune, task.augmentation(), checks);
+  CheckBatchNorms(tune, task.batch_norms(), checks);
+  const v1::Precision precision = tune.hyperparameters().precision();
+  if (precision == v1::PRECISION_BF16 || precision == v1::PRECISION_AUTO) {
+    checks.Add("job.spec.fine_tune.hyperparameters.precision",
+               "must be PRECISION_FP32 or unset: networks of images are computed in fp32 only");
+  }
+}
+
+}  // namespace
+
+void CheckTask(const v1::FineTune& tune, FieldChecks& checks) {
+  switch (tune.task_case()) {
+    case v1::FineTune::kTextClassification:
+      return CheckTexts(tune.text_classification(), checks);
+    case v1::FineTune::kImageClassification:
+      return CheckImages(tune, checks);
+    case v1::FineTune::TASK_NOT_SET:
+      return checks.Add("job.spec.fine_tune.task",
+                        "is required: set text_classification or image_classification");
+  }
+}
+
+}  // namespace attune

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/jobs/task_validator.h"
+
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace attune {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+constexpr char kBase[] = "job.spec.fine_tune.image_classification.";
+
+std::vector<FieldViolation> Violations(const std::function<void(v1::FineTune&)>& change) {
+  v1::FineTune tune;
+  tune.mutable_image_classification();
+  change(tune);
+  FieldChecks checks;
+  CheckTask(tune, checks);
+  return checks.Take();
+}
+
+std::vector<std::string> Fields(const std::function<void(v1::FineTune&)>& change) {
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : Violations(change)) fields.push_back(violation.field);
+  return fields;
+}
+
+v1::ImageClassification& ImagesOf(v1::FineTune& tune) {
+  return *tune.mutable_image_classification();
+}
+
+TEST(TaskValidator, ATaskIsRequired) {
+  const auto violations = Violations([](auto& tune) { tune.clear_task(); });
+  ASSERT_EQ(violations.size(), 1U);
+  EXPECT_EQ(violations[0].field, "job.spec.fine_tune.task");
+  EXPECT_THAT(violations[0].description, HasSubstr("image_classification"));
+}
+
+TEST(TaskValidator, AcceptsImagesWithAllThatTheyMayHave) {
+  EXPECT_THAT(Fields([](auto&) {}), IsEmpty());
+  EXPECT_THAT(Fields([](auto& tune) {
+                v1::ImageClassification& task = ImagesOf(tune);
+                task.set_image_size(1024);
+                task.set_class_weighting(v1::CLASS_WEIGHTING_BALANCED);
+                task.set_batch_norms(v1::BATCH_NORMS_TRAINED);
+                task.mutable_augmentation()->set_horizontal_flip(true);
+                task.mutable_augmentation()->set_min_crop_area(1);
+                task.mutable_augmentation()->set_brightness(0.4);
+                task.mutable_augmentation()->set_contrast(0.4);
+                tune.mutable_full();
+              }),
+              IsEmpty());
+}
+
+TEST(TaskValidator, TellsEveryRangeOfImagesAtOnce) {
+  EXPECT_THAT(Fields([](auto& tune) {
+                v1::ImageClassification& task = ImagesOf(tune);
+                task.set_image_size(31);
+                task.set_class_weighting(static_cast<v1::ClassWeighting>(9));
+                task.set_batch_norms(static_cast<v1::BatchNorms>(9));
+                task.mutable_augmentation()->set_min_crop_area(1.5);
+                task.mutable_augmentation()->set_brightness(1);
+                task.mutable_augmentation()->set_contrast(std::numeric_limits<double>::quiet_NaN());
+              }),
+              UnorderedElementsAre(std::string(kBase) + "image_size",
+                                   std::string(kBase) + "class_weighting",
+                                   std::string(kBase) + "batch_norms",
+                                   std::string(kBase) + "augmentation.min_crop_area",
+                                   std::string(kBase) + "augmentation.brightness",
+                                   std::string(kBase) + "augmentation.contrast"));
+  EXPECT_THAT(Fields([](auto& tune) { ImagesOf(tune).set_image_size(1025); }),
+              ElementsAre(std::string(kBase) + "image_size"));
+  EXPECT_THAT(Fields([](auto& tune) { ImagesOf(tune).set_image_size(-1); }),
+              ElementsAre(std::string(kBase) + "image_size"));
+}
+
+TEST(TaskValidator, ImagesAreVariedOnlyWhereNothingIsFrozen) {
+  const auto with = [](const std::function<void(v1::FineTune&)>& method) {
+    return Violations([&](auto& tune) {
+      ImagesOf(tune).mutable_augmentation()->set_horizontal_flip(true);
+      method(tune);
+    });
+  };
+  EXPECT_THAT(with([](auto& tune) { tune.mutable_full(); }), IsEmpty());
+  for (const auto& method : {+[](v1::FineTune& tune) { tune.mutable_head(); },
+                             +[](v1::FineTune& tune) { tune.mutable_partial(); }}) {
+    const auto violations = with(method);
+    ASSERT_EQ(violations.size(), 1U);
+    EXPECT_EQ(violations[0].field, std::string(kBase) + "augmentation");
+    EXPECT_THAT(violations[0].description, HasSubstr("use full"));
+  }
+  // A message without anything in it varies nothing.
+  EXPECT_THAT(Fields([](auto& tune) {
+                ImagesOf(tune).mutable_augmentation();
+                tune.mutable_head();
+              }),
+              IsEmpty());
+}
+
+TEST(TaskValidator, AHeadOnImagesLeavesBatchNormsAlone) {
+  const auto with = [](v1::BatchNorms batch_norms) {
+    return Fields([&](auto& tune) {
+      ImagesOf(tune).set_batch_norms(batch_norms);
+      tune.mutable_head();
+    });
+  };
+  EXPECT_THAT(with(v1::BATCH_NORMS_TRAINED), ElementsAre(std::string(kBase) + "batch_norms"));
+  EXPECT_THAT(with(v1::BATCH_NORMS_FIXED_STATISTICS), IsEmpty());
+  EXPECT_THAT(with(v1::BATCH_NORMS_FROZEN), IsEmpty());
+}
+
+TEST(TaskValidator, NetworksOfImagesAreComputedInFp32) {
+  const auto with = [](v1::Precision precision) {
+    return Fields([&](auto& tune) { tune.mutable_hyperparameters()->set_precision(precision); });
+  };
+  EXPECT_THAT(with(v1::PRECISION_FP32), IsEmpty());
+  EXPECT_THAT(with(v1::PRECISION_BF16),
+              ElementsAre("job.spec.fine_tune.hyperparameters.precision"));
+  EXPECT_THAT(with(v1::PRECISION_AUTO),
+              ElementsAre("job.spec.fine_tune.hyperparameters.precision"));
+}
+
+}  // namespace
+}  // namespace attune

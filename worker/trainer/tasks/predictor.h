@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A fine-tuned classifier that answers a few rows at a time, beside no dataset and no job. Used by
+// the compute thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace attune {
+
+class Predictor {
+ public:
+  virtual ~Predictor() = default;
+
+  // What the model says of the rows, which are as PredictCommand has them: a line of
+  // predictions.jsonl each, without what names the row. INVALID_ARGUMENT/INVALID_FIELD: a row that
+  // is none of its kind.
+  virtual absl::StatusOr<std::vector<std::string>> Predict(
+      const std::vector<std::vector<std::string>>& rows, int64_t max_length) const = 0;
+};
+
+// Of the folder's kind. INVALID_ARGUMENT/INVALID_MODEL: the folder holds no such model, or no
+// classifier.
+absl::StatusOr<std::unique_ptr<Predictor>> LoadPredictor(const std::string& model_dir);
+
+// Whether the folder is of an image classifier, as far as its config.json tells.
+bool HoldsImageModel(const std::string& model_dir);
+
+}  // namespace attune
