@@ -23,8 +23,9 @@ std::vector<std::pair<std::string, std::string>> RequiredEnvironment(int threads
 
 // oneDNN keeps machine code for every shape of a product, and so does libtorch's layer above it:
 // 160 KB a shape, a dozen shapes for each number of rows that a batch has, 1024 of them if they are
-// let. With 64 a job's memory does not grow with its steps, at the same speed. A number that the
-// environment names counts instead. Call it in main, before a second thread or a product exists.
+// let. With 64 a job's memory does not grow with its steps, for a hundredth more time of the CPU. A
+// number that the environment names counts instead. Call it in main, before a second thread or a
+// product exists.
 void BoundProductCaches();
 
 // On the compute thread, before anything is computed: one interop thread, subnormals flushed on
