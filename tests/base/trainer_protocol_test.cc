@@ -57,7 +57,28 @@ DatasetSpec Dataset(const std::string& path) {
           .sha256 = kDigest};
 }
 
-// Every member differs from its default and from its neighbours.
+// Of these two every member differs from its default and from its neighbours.
+HyperparameterSpec FullHyperparameters() {
+  return {.epochs = 1.5,
+          .batch_size = 2,
+          .gradient_accumulation_steps = 4,
+          .learning_rate = 3e-5,
+          .schedule = "cosine",
+          .warmup_ratio = 0.06,
+          .warmup_steps = 11,
+          .weight_decay = 0.01,
+          .adam_beta1 = 0.8,
+          .adam_beta2 = 0.95,
+          .adam_epsilon = 1e-6,
+          .max_grad_norm = 0.5,
+          .dropout = -1,
+          .max_length = 128,
+          .label_smoothing = 0.2,
+          .precision = "auto",
+          .parameter_groups = {{"classifier", 0.75}, {"encoder", 0.5}},
+          .seed = std::numeric_limits<uint64_t>::max()};
+}
+
 TrainerSpec FullSpec() {
   TrainerSpec spec;
   spec.job = "jobs/x";
@@ -88,24 +109,7 @@ TrainerSpec FullSpec() {
       .rank = 5, .alpha = 6, .dropout = 0.25, .target_modules = {"key", "dense"}, .rslora = true};
   spec.top_layers = 9;
   spec.class_weighting = "balanced";
-  spec.hyperparameters = {.epochs = 1.5,
-                          .batch_size = 2,
-                          .gradient_accumulation_steps = 4,
-                          .learning_rate = 3e-5,
-                          .schedule = "cosine",
-                          .warmup_ratio = 0.06,
-                          .warmup_steps = 11,
-                          .weight_decay = 0.01,
-                          .adam_beta1 = 0.8,
-                          .adam_beta2 = 0.95,
-                          .adam_epsilon = 1e-6,
-                          .max_grad_norm = 0.5,
-                          .dropout = -1,
-                          .max_length = 128,
-                          .label_smoothing = 0.2,
-                          .precision = "auto",
-                          .parameter_groups = {{"classifier", 0.75}, {"encoder", 0.5}},
-                          .seed = std::numeric_limits<uint64_t>::max()};
+  spec.hyperparameters = FullHyperparameters();
   spec.eval_every_steps = 21;
   spec.best_metric = "macro_f1";
   spec.early_stopping_patience = 24;
