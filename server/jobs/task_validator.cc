@@ -28,25 +28,13 @@ void CheckTexts(const v1::TextClassification& task, FieldChecks& checks) {
   }
 }
 
-bool Augments(const v1::Augmentation& augmentation) {
-  return augmentation.horizontal_flip() || augmentation.min_crop_area() > 0 ||
-         augmentation.brightness() > 0 || augmentation.contrast() > 0;
-}
-
-void CheckAugmentation(const v1::FineTune& tune, const v1::Augmentation& augmentation,
-                       FieldChecks& checks) {
+void CheckAugmentation(const v1::Augmentation& augmentation, FieldChecks& checks) {
   const std::string field = "job.spec.fine_tune.image_classification.augmentation";
   checks.Number(field + ".min_crop_area", augmentation.min_crop_area(), {.low = 0, .high = 1});
   checks.Number(field + ".brightness", augmentation.brightness(),
                 {.low = 0, .high = 1, .high_open = true});
   checks.Number(field + ".contrast", augmentation.contrast(),
                 {.low = 0, .high = 1, .high_open = true});
-  if (Augments(augmentation) && (tune.has_head() || tune.has_partial())) {
-    checks.Add(field, absl::StrCat("must not be set with the method ",
-                                   tune.has_head() ? "head" : "partial",
-                                   ": what the frozen part says of an image is computed once, so "
-                                   "the image cannot change; leave it out, or use full"));
-  }
 }
 
 void CheckBatchNorms(const v1::FineTune& tune, v1::BatchNorms batch_norms, FieldChecks& checks) {
@@ -69,7 +57,7 @@ void CheckImages(const v1::FineTune& tune, FieldChecks& checks) {
     checks.Integer(base + "image_size", task.image_size(), kMinImageSize, kMaxImageSize);
   }
   CheckWeighting(base + "class_weighting", task.class_weighting(), checks);
-  CheckAugmentation(tune, task.augmentation(), checks);
+  CheckAugmentation(task.augmentation(), checks);
   CheckBatchNorms(tune, task.batch_norms(), checks);
   const v1::Precision precision = tune.hyperparameters().precision();
   if (precision == v1::PRECISION_BF16 || precision == v1::PRECISION_AUTO) {

@@ -142,13 +142,17 @@ TEST(TarMembers, EndWithTheArchive) {
   EXPECT_THAT(List(one + one).FirstProblem(), HasSubstr("something follows the end"));
 }
 
+std::string WithBothKindsOfLongNames() {
+  return TarFile()
+      .AddPax("path", "a/long.png")
+      .Add("x", std::string(700, 'x'))
+      .AddGnuLongName("b/c")
+      .Add("y", "y")
+      .Finished();
+}
+
 TEST(TarMembers, OfEveryTruncatedArchiveAreAProblem) {
-  const std::string bytes = TarFile()
-                                .AddPax("path", "a/long.png")
-                                .Add("x", std::string(700, 'x'))
-                                .AddGnuLongName("b/c")
-                                .Add("y", "y")
-                                .Finished();
+  const std::string bytes = WithBothKindsOfLongNames();
   ASSERT_TRUE(List(bytes).problems.empty());
   for (size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_FALSE(List(bytes.substr(0, length)).problems.empty()) << length;
@@ -156,12 +160,7 @@ TEST(TarMembers, OfEveryTruncatedArchiveAreAProblem) {
 }
 
 TEST(TarMembers, OfADamagedArchiveLieInsideIt) {
-  const std::string bytes = TarFile()
-                                .AddPax("path", "a/long.png")
-                                .Add("x", std::string(700, 'x'))
-                                .AddGnuLongName("b/c")
-                                .Add("y", "y")
-                                .Finished();
+  const std::string bytes = WithBothKindsOfLongNames();
   std::mt19937 random(5);
   for (int i = 0; i < 3000; ++i) {
     std::string damaged = bytes;
