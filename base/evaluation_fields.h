@@ -7,6 +7,13 @@
 
 namespace attune {
 
+template <typename V>
+void Fields(V& v, typename V::template Ref<TranslationSample> s) {
+  v.Key("source", s.source);
+  v.Key("reference", s.reference);
+  v.Key("translation", s.translation);
+}
+
 // All but its seconds, which are not the same when a run is repeated.
 template <typename V>
 void EvaluationFields(V& v, typename V::template Ref<EvaluationFrame> s) {
@@ -17,6 +24,7 @@ void EvaluationFields(V& v, typename V::template Ref<EvaluationFrame> s) {
   v.Key("metrics", s.metrics);
   v.Key("confusion", s.confusion);
   v.Key("best", s.best);
+  v.Key("samples", s.samples);
 }
 
 }  // namespace attune

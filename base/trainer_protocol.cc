@@ -79,6 +79,12 @@ void Fields(V& v, typename V::template Ref<ImageSpec> s) {
 }
 
 template <typename V>
+void Fields(V& v, typename V::template Ref<DecodingSpec> s) {
+  v.Key("beam_size", s.beam_size);
+  v.Key("length_penalty", s.length_penalty);
+}
+
+template <typename V>
 void Fields(V& v, typename V::template Ref<LoraSpec> s) {
   v.Key("rank", s.rank);
   v.Key("alpha", s.alpha);
@@ -124,6 +130,7 @@ void Fields(V& v, typename V::template Ref<TrainerSpec> s) {
   v.Key("task", s.task);
   v.Key("pooling", s.pooling);
   v.Key("image", s.image);
+  v.Key("decoding", s.decoding);
   v.Required("labels", s.labels);
   v.Key("train", s.train);
   v.Key("eval", s.eval);
@@ -168,6 +175,7 @@ void Fields(V& v, typename V::template Ref<PredictCommand> s) {
   v.Required("model_dir", s.model_dir);
   v.Key("max_length", s.max_length);
   v.Required("rows", s.rows);
+  v.Key("decoding", s.decoding);
 }
 
 template <typename V>

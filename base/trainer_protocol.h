@@ -29,6 +29,8 @@ inline constexpr char kCheckpointManifest[] = "manifest.json";
 // The model_type of the image networks of formats/weights/image_model_folder.h; those of texts are
 // transformers' own.
 inline constexpr char kEfficientNetLite[] = "efficientnet_lite";
+// And of the translation models of formats/weights/translation_folder.h.
+inline constexpr char kMarianSsru[] = "marian_ssru";
 
 // One file of a model or checkpoint, relative to its folder.
 struct FileEntry {
@@ -43,8 +45,9 @@ struct DatasetSpec {
   std::string format;                     // "csv", "tsv", "jsonl"; "images": a tar of them
   std::vector<std::string> text_columns;  // one; two make a pair; none of images
   std::string label_column;
-  std::string label_kind = "single";  // "single", "multi", "number" or "none" (no label is read)
-  std::string label_separator = "|";  // "multi" in csv and tsv
+  // "single", "multi", "number", "text" (a translation) or "none" (no label is read).
+  std::string label_kind = "single";
+  std::string label_separator = "|";               // "multi" in csv and tsv
   std::map<std::string, std::string> label_names;  // as the file has it → class name; empty: as is
   std::string sha256;  // of the file; names what is cached of it. "": not cached
 };
@@ -63,11 +66,17 @@ struct ImageSpec {
   std::string batch_norms = "fixed_statistics";  // or "trained", "frozen"
 };
 
+// How a translation model makes its text; nothing in it concerns classifiers.
+struct DecodingSpec {
+  int64_t beam_size = 1;
+  double length_penalty = 1;  // of beams: log-probability / tokens^length_penalty
+};
+
 struct LoraSpec {
   int64_t rank = 8;
   double alpha = 8;
   double dropout = 0;                                            // of the adapter's input
-  std::vector<std::string> target_modules = {"query", "value"};  // or {"all-linear"}
+  std::vector<std::string> target_modules = {"query", "value"};  // or {"all-linear"}, …
   bool rslora = false;  // scale alpha / sqrt(rank) instead of alpha / rank
 };
 
@@ -81,10 +90,10 @@ struct HyperparameterSpec {
   int64_t warmup_steps = 0;
   double weight_decay = 0;  // never on bias and norm parameters
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
-  double max_grad_norm = 1.0;      // 0: no clipping
-  double dropout = 0.1;            // hidden, attention and classifier; < 0: as config.json says
-  int64_t max_length = 0;          // tokens with [CLS] and [SEP]; 0: the base's maximum
-  double label_smoothing = 0;      // single-label
+  double max_grad_norm = 1.0;  // 0: no clipping
+  double dropout = 0.1;        // hidden, attention and classifier; < 0: as config.json says
+  int64_t max_length = 0;      // tokens with special ones, of either side; 0: the base's maximum
+  double label_smoothing = 0;  // single-label, translation
   std::string precision = "fp32";  // of the encoder's matrix products: "fp32", "bf16" or "auto"
   std::vector<ParameterGroupSpec> parameter_groups;
   uint64_t seed = 0;
@@ -102,11 +111,13 @@ struct TrainerSpec {
   std::string
       cache_dir;  // features of frozen layers, shared by attempts and jobs; empty: none kept
   std::string base_model_sha256;  // names what is cached of the base
-  // "text_classification", "image_classification"; label_kind of the data says of which kind.
+  // "text_classification", "image_classification", whose data's label_kind says of which kind;
+  // "translation".
   std::string task = "text_classification";
   // "text_classification": "first_token", "mean", or "": as Pooling has it (job_spec.proto).
   std::string pooling;
   ImageSpec image;                  // "image_classification"
+  DecodingSpec decoding;            // "translation"
   std::vector<std::string> labels;  // index = class id
   DatasetSpec train;
   std::optional<DatasetSpec> eval;  // or a part of train:
@@ -151,10 +162,11 @@ struct CheckpointCommand {
 // PredictionFrame or a FailedFrame whose "attempt" is the call.
 struct PredictCommand {
   int64_t call = 0;
-  std::string model_dir;   // HF folder with a classifier; the same in all commands of a process
+  std::string model_dir;   // of a fine-tuned model; the same in all commands of a process
   int64_t max_length = 0;  // tokens a row keeps; 0: the model's maximum
   // Of one text, or two for a pair; of an image one string, its file in base64.
   std::vector<std::vector<std::string>> rows;
+  DecodingSpec decoding;  // of a translation model
 };
 using TrainerCommand = std::variant<RunCommand, StopCommand, CheckpointCommand, PredictCommand>;
 
@@ -181,6 +193,9 @@ struct MetricsFrame {
   std::map<std::string, double>
       stage_seconds;  // since the attempt's start: load, tokenize, forward, …
 };
+struct TranslationSample {
+  std::string source, reference, translation;
+};
 struct EvaluationFrame {
   std::string split;  // "EVAL", "TEST", "TEST_BASE"
   int64_t step = 0;
@@ -189,6 +204,7 @@ struct EvaluationFrame {
   std::map<std::string, double> metrics;        // "loss", "accuracy", "macro_f1", "majority", …
   std::vector<std::vector<int64_t>> confusion;  // [true][predicted]
   bool best = false;                            // best so far by best_metric (EVAL only)
+  std::optional<std::vector<TranslationSample>> samples;  // "translation": of a few fixed rows
   double seconds = 0;
 };
 struct CheckpointFrame {

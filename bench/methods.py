@@ -19,8 +19,8 @@ DATA = {"reviews": os.path.dirname(data.TRAIN),
         "xray-reports": os.path.join(data.CACHE, "data", "xray-reports")}
 
 
-def spec(method, train, test, cache):
-    epochs, rate, more = METHODS[method]
+def spec(method, epochs, train, test, cache):
+    _, rate, more = METHODS[method]
     return {"job": "jobs/bench", "attempt": 1, "base_model_dir": data.BASE, "cache_dir": cache,
             "base_model_name": "models/all-minilm-l6-v2", "base_model_sha256": data.digest(os.path.join(data.BASE, "model.safetensors")),
             "task": "text_classification",
@@ -36,18 +36,18 @@ def measured(events, split):
                 if e["type"] == "evaluation" and e["split"] == split)
 
 
-def compare(name, method, cache):
+def compare(name, method, epochs, cache):
     train, test = (os.path.join(DATA[name], f"{part}.csv") for part in ("train", "test"))
-    epochs, rate, _ = METHODS[method]
-    events, seconds = run_ours(lambda folder: spec(method, train, test, cache))
+    _, rate, _ = METHODS[method]
+    events, seconds = run_ours(lambda folder: spec(method, epochs, train, test, cache))
     peer, peer_seconds = run_peer("hf_methods.py", method, epochs, rate, train, test)
     ours = measured(events, "TEST")
-    print(f"{name:13s} {method:16s} attune {ours:.4f} (untuned {measured(events, 'TEST_BASE'):.4f}) "
+    print(f"{name:13s} {method:16s} {epochs:2d} epochs  attune {ours:.4f} (untuned {measured(events, 'TEST_BASE'):.4f}) "
           f"{seconds:6.1f} s   HF {peer['accuracy']:.4f} {peer_seconds:6.1f} s   difference "
           f"{100 * (ours - peer['accuracy']):+.2f} points, time ratio {seconds / peer_seconds:.3f}",
           flush=True)
     if method.startswith("head"):
-        again, warm = run_ours(lambda folder: spec(method, train, test, cache))
+        again, warm = run_ours(lambda folder: spec(method, epochs, train, test, cache))
         same = measured(again, "TEST") == ours
         print(f"{'':30s} attune again, with a full cache: {warm:.1f} s, ratio "
               f"{warm / peer_seconds:.3f}, {'the same' if same else 'ANOTHER'} result", flush=True)
@@ -58,13 +58,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", choices=DATA, action="append")
     parser.add_argument("--method", choices=METHODS, action="append")
+    parser.add_argument("--epochs", type=int, help="instead of the method's own")
     options = parser.parse_args()
     say_whether_quiet()
     print("Test accuracy and wall time of the process, from start to exit:")
     with tempfile.TemporaryDirectory() as cache:
         for name in options.data or DATA:
             for method in options.method or METHODS:
-                versions = compare(name, method, cache)
+                versions = compare(name, method, options.epochs or METHODS[method][0], cache)
     print(f"versions: {versions}")
 
 

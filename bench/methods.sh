@@ -5,6 +5,7 @@
 #
 #   bench/methods.sh                          everything
 #   bench/methods.sh --data reviews --method head     one row of it
+#   bench/methods.sh --epochs 1                       shorter
 #
 # Needs what tools/setup.sh --for test installs, and a build (ATTUNE_BIN_DIR, default build/bin).
 # Fetches the reports (29 MB) into the cache folder.

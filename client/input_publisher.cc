@@ -92,12 +92,7 @@ InputPublisher::InputPublisher(Connection& connection, FileSystem& files, Transf
 
 absl::StatusOr<Published<v1::Dataset>> InputPublisher::PublishDataset(const DatasetFile& file) {
   Published<v1::Dataset> published;
-  std::error_code error;
-  const bool folder = std::filesystem::is_directory(file.path, error);
-  const std::string filename = std::filesystem::path(file.path).filename().string();
-  ATTUNE_ASSIGN_OR_RETURN(const LocalFile local, folder
-                                                     ? DescribeImages(file, published.notes)
-                                                     : DescribeFile(files_, file.path, filename));
+  ATTUNE_ASSIGN_OR_RETURN(const LocalFile local, Describe(file, published.notes));
   v1::CreateDatasetRequest request;
   v1::Dataset& dataset = *request.mutable_dataset();
   *dataset.mutable_file() = local.ref;
@@ -139,6 +134,21 @@ absl::StatusOr<Published<v1::Model>> InputPublisher::PublishModel(const std::str
   ATTUNE_ASSIGN_OR_RETURN(published.resource,
                           connection_.Call(&v1::ModelService::Stub::CreateModel, request));
   return published;
+}
+
+absl::StatusOr<LocalFile> InputPublisher::Describe(const DatasetFile& file,
+                                                   std::vector<std::string>& notes) {
+  std::error_code error;
+  const std::string filename = std::filesystem::path(file.path).filename().string();
+  const bool folder = std::filesystem::is_directory(file.path, error);
+  if (folder && !file.target.empty()) {
+    return ClientError(ClientReason::kUsage,
+                       absl::StrCat(file.path, " is a folder, which has no lines to translate"),
+                       "name two text files, or leave the target out");
+  }
+  if (folder) return DescribeImages(file, notes);
+  if (file.target.empty()) return DescribeFile(files_, file.path, filename);
+  return DescribeAligned(files_, file.path, file.target, filename + ".jsonl");
 }
 
 absl::StatusOr<LocalFile> InputPublisher::DescribeImages(const DatasetFile& file,

@@ -18,8 +18,9 @@
 namespace attune {
 
 struct DatasetFile {
-  std::string path;  // a folder: of images, which goes up as one tar (image_files.h)
-  std::string id;    // empty: from name and content
+  std::string path;    // a folder: of images, which goes up as one tar (image_files.h)
+  std::string target;  // empty, or the translation of each line of `path` (aligned_lines.h)
+  std::string id;      // empty: from name and content
   v1::Dataset::Format format = v1::Dataset::FORMAT_UNSPECIFIED;
   v1::TextColumns columns;  // empty: the server's defaults
 };
@@ -36,7 +37,8 @@ class InputPublisher {
   // Borrows connection and files.
   InputPublisher(Connection& connection, FileSystem& files, TransferObserver observer = nullptr);
 
-  // ALREADY_EXISTS: the id has another content. kUsage: a folder in another format than images.
+  // ALREADY_EXISTS: the id has another content. kUsage: a folder in another format than images, or
+  // beside a target.
   absl::StatusOr<Published<v1::Dataset>> PublishDataset(const DatasetFile& file);
   absl::StatusOr<Published<v1::Model>> PublishModel(const std::string& folder, std::string id);
 
@@ -45,6 +47,7 @@ class InputPublisher {
   absl::StatusOr<v1::Model> AwaitModel(const std::string& name);
 
  private:
+  absl::StatusOr<LocalFile> Describe(const DatasetFile& file, std::vector<std::string>& notes);
   absl::StatusOr<LocalFile> DescribeImages(const DatasetFile& file,
                                            std::vector<std::string>& notes);
   absl::StatusOr<std::vector<LocalFile>> DescribeModel(const std::string& folder,

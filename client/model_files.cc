@@ -52,8 +52,24 @@ constexpr char kModules[] = "modules.json";
 
 bool IsWeights(const std::string& name) { return absl::EndsWith(name, ".safetensors"); }
 
+bool IsVocabulary(const std::string& name) { return absl::EndsWith(name, ".spm"); }
+
+bool IsMarianName(const std::string& name) { return absl::EndsWith(name, ".bin"); }
+
+// Tensors and nothing else, as Marian writes them: they begin with the version 1. Unlike a pickle
+// of the same extension such a file can run no code.
+bool HoldsMarianWeights(const fs::path& path) {
+  constexpr std::array<char, 8> kVersion = {1, 0, 0, 0, 0, 0, 0, 0};
+  std::error_code error;
+  if (!IsMarianName(path.filename().string()) || !fs::is_regular_file(path, error)) return false;
+  std::array<char, 8> beginning = {};
+  std::ifstream file(path, std::ios::binary);
+  return file.read(beginning.data(), beginning.size()) && beginning == kVersion;
+}
+
 bool IsWanted(const std::string& name) {
-  return IsWeights(name) || std::find(kWanted.begin(), kWanted.end(), name) != kWanted.end();
+  return IsWeights(name) || IsVocabulary(name) ||
+         std::find(kWanted.begin(), kWanted.end(), name) != kWanted.end();
 }
 
 bool IsOtherWeights(const std::string& name) {
@@ -105,8 +121,9 @@ absl::Status AddFiles(const fs::path& folder, const std::string& sub,
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     const std::string path = sub.empty() ? name : absl::StrCat(sub, "/", name);
-    if (IsOtherWeights(name)) other_weights.push_back(path);
-    if (wanted(name)) found.paths.push_back(path);
+    const bool marian = HoldsMarianWeights(entry->path());
+    if (IsOtherWeights(name) && !marian) other_weights.push_back(path);
+    if (wanted(name) || marian) found.paths.push_back(path);
   }
   return error ? LocalFileError(absl::NotFoundError(error.message()), in.string())
                : absl::OkStatus();
@@ -116,6 +133,15 @@ absl::Status CheckComplete(const fs::path& folder, const std::string& config,
                            const ModelFiles& found, const std::vector<std::string>& other_weights) {
   const auto& paths = found.paths;
   if (std::find(paths.begin(), paths.end(), config) == paths.end()) {
+    const bool marian = std::any_of(paths.begin(), paths.end(), IsMarianName);
+    const bool vocabulary = std::any_of(paths.begin(), paths.end(), IsVocabulary);
+    if (marian && vocabulary) return absl::OkStatus();
+    if (marian || vocabulary) {
+      return Refused(absl::StrCat(folder.string(), " has ",
+                                  marian ? "Marian's weights and no .spm vocabulary"
+                                         : "a .spm vocabulary and no weights of Marian's"),
+                     "put the model's .bin and its .spm into one folder");
+    }
     return Refused(absl::StrCat(folder.string(), " has no ", config, ", so it is no model folder"),
                    "name the folder that holds config.json and model.safetensors");
   }
@@ -160,7 +186,7 @@ absl::StatusOr<ModelFiles> FindModelFiles(const std::string& path) {
   ATTUNE_RETURN_IF_ERROR(CheckComplete(
       folder, (fs::path(modules.transformer) / "config.json").string(), found, other_weights));
   for (const std::string& name : other_weights) {
-    found.notes.push_back(absl::StrCat("left out ", name, ": attune reads safetensors only"));
+    found.notes.push_back(absl::StrCat("left out ", name, ": attune does not read its format"));
   }
   return found;
 }

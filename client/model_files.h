@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files of a Hugging Face folder make up a model: the configuration, safetensors weights, the
-// tokenizer, the modules of sentence-transformers that modules.json names, model card and licence.
-// Pickled weights are never taken.
+// Which files of a folder make up a model: of a Hugging Face folder the configuration, safetensors
+// weights, the tokenizer, the modules of sentence-transformers that modules.json names, model card
+// and licence; of a Marian folder, which has no config.json, its binary of weights and its .spm
+// vocabulary. Pickled weights are never taken.
 #pragma once
 
 #include <string>
@@ -16,8 +17,9 @@ struct ModelFiles {
   std::vector<std::string> notes;  // what was left out, and why
 };
 
-// Regular files only; a link must not lead out of the folder. kLocalInput: no such folder, no
-// config.json, no *.safetensors (naming what is there instead), a special file or a link out.
+// Regular files only; a link must not lead out of the folder. kLocalInput: no such folder, neither
+// config.json with *.safetensors nor Marian's two files (naming what is there instead), a special
+// file or a link out.
 absl::StatusOr<ModelFiles> FindModelFiles(const std::string& folder);
 
 }  // namespace attune

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/digest.h"
 #include "base/errors.h"
+#include "client/aligned_lines.h"
 #include "client/client_errors.h"
 
 namespace attune {
@@ -61,6 +62,14 @@ absl::StatusOr<LocalFile> DescribeArchive(FileSystem& files, const std::string& 
       [&files, members = std::move(members)]() -> absl::StatusOr<std::unique_ptr<File>> {
         return TarStream::Make(files, members);
       });
+}
+
+absl::StatusOr<LocalFile> DescribeAligned(FileSystem& files, const std::string& source,
+                                          const std::string& target, const std::string& name) {
+  return Describe(source, name,
+                  [&files, source, target]() -> absl::StatusOr<std::unique_ptr<File>> {
+                    return AlignedLines::Make(files, source, target);
+                  });
 }
 
 Uploader::Uploader(Connection& connection, TransferObserver observer)

@@ -31,6 +31,11 @@ absl::StatusOr<LocalFile> DescribeFile(FileSystem& files, const std::string& pat
 absl::StatusOr<LocalFile> DescribeArchive(FileSystem& files, const std::string& path,
                                           std::vector<TarMember> members, const std::string& name);
 
+// Two texts, line by line each other's translations, as one JSONL (aligned_lines.h). kLocalInput
+// when they are not.
+absl::StatusOr<LocalFile> DescribeAligned(FileSystem& files, const std::string& source,
+                                          const std::string& target, const std::string& name);
+
 class Uploader {
  public:
   // Borrows the connection.

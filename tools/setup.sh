@@ -4,9 +4,10 @@
 # root or through sudo), a Python environment in .venv, the demo's weights and data. Needs bash and
 # CA certificates; quick when nothing is missing.
 #
-#   setup.sh [--for demo|test] [--data sentiment|images]
+#   setup.sh [--for demo|test] [--data sentiment|images|translation]
 #
-# Default: --for test, which includes what demo needs, and the data that the tests need (sentiment).
+# Default: --for test, which includes what demo needs, and the data that the tests need (sentiment and
+# translation; for demo sentiment).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
@@ -92,11 +93,11 @@ make_python_environment() {
 }
 
 main() {
-  local profile=test data=sentiment
+  local profile=test data=()
   while [ $# -gt 1 ]; do
     case $1 in
       --for) profile=$2 ;;
-      --data) data=$2 ;;
+      --data) data=("$2") ;;
       *) break ;;
     esac
     shift 2
@@ -111,10 +112,14 @@ main() {
       install_debian_packages "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
       fetch_promtool
       make_python_environment "$ROOT/tools/requirements-test.txt" test
+      [ ${#data[@]} -gt 0 ] || data=(sentiment translation)
       ;;
     *) die "there is no --for '$profile'; see the head of this file" ;;
   esac
-  "$PYTHON" "$ROOT/tools/fetch_data.py" "$ATTUNE_CACHE" "$data"
+  local part
+  for part in "${data[@]:-sentiment}"; do
+    "$PYTHON" "$ROOT/tools/fetch_data.py" "$ATTUNE_CACHE" "$part"
+  done
 }
 
 main "$@"

@@ -16,16 +16,18 @@ void AddDatasetOptions(CLI::App& command, DatasetOptions& options) {
       ->check(CLI::IsMember({"csv", "tsv", "jsonl", "images"}));
   command
       .add_option("--text-column", options.text_columns,
-                  "Column or key with the text; twice for pairs (default: text)")
+                  "Column or key with the text; twice for pairs (default: text; source, with "
+                  "translations). In JSONL translation.en is en within translation")
       ->allow_extra_args(false);
   command.add_option(
       "--label-column", options.label_column,
-      "Column or key with the label (default: label); of images: key of metadata.jsonl");
+      "Column or key with the label (default: label; target, with translations); of images: key of "
+      "metadata.jsonl");
   command
       .add_option("--label-kind", options.label_kind,
-                  "single (default), multi: several classes a row, number: regression, none: rows "
-                  "to predict")
-      ->check(CLI::IsMember({"single", "multi", "number", "none"}));
+                  "single (default), multi: several classes a row, number: regression, text: a "
+                  "translation, none: rows to predict")
+      ->check(CLI::IsMember({"single", "multi", "number", "text", "none"}));
   command.add_option("--label-separator", options.label_separator,
                      "With multi in CSV and TSV: what stands between classes (default: |)");
   command

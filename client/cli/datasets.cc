@@ -22,6 +22,7 @@ namespace {
 
 struct AddOptions {
   std::string path;
+  std::string target;
   std::string id;
   DatasetOptions reading;
 };
@@ -35,7 +36,9 @@ absl::StatusOr<int> RunAdd(const AddOptions& options, Session& session) {
   }
   InputPublisher publisher(*connection, session.surroundings().files,
                            session.ShowTransfer("uploading"));
-  ATTUNE_ASSIGN_OR_RETURN(const DatasetFile file, DatasetFileOf(options.reading, options.path, id));
+  ATTUNE_ASSIGN_OR_RETURN(DatasetFile file, DatasetFileOf(options.reading, options.path, id));
+  file.target = options.target;
+  if (!file.target.empty()) file.columns.set_label_kind(v1::LABEL_KIND_TEXT);
   ATTUNE_ASSIGN_OR_RETURN(const auto published, publisher.PublishDataset(file));
   const std::string& name = published.resource.name();
   for (const std::string& note : published.notes) session.Note(note);
@@ -84,6 +87,16 @@ absl::StatusOr<int> ShowReport(const std::string& name, Session& session) {
   return kExitInputRefused;
 }
 
+// Of texts; what images have instead the server says.
+void SetMaxLength(int64_t max_length, v1::FineTune& tune) {
+  if (max_length == 0) return;
+  if (tune.has_translation()) {
+    tune.mutable_translation()->set_max_length(max_length);
+  } else {
+    tune.mutable_text_classification()->set_max_length(max_length);
+  }
+}
+
 absl::StatusOr<int> RunCheck(const CheckOptions& options, Session& session) {
   ATTUNE_ASSIGN_OR_RETURN(Connection* const connection, session.Connect());
   v1::CreateJobRequest request;
@@ -91,13 +104,11 @@ absl::StatusOr<int> RunCheck(const CheckOptions& options, Session& session) {
   v1::FineTune& tune = *spec.mutable_fine_tune();
   tune.set_train_dataset(options.data);
   tune.set_base_model(options.base);
-  if (options.max_length > 0) {
-    tune.mutable_text_classification()->set_max_length(options.max_length);
-  }
   JobInputs inputs(session, *connection, options.reading);
   ATTUNE_RETURN_IF_ERROR(inputs.Publish(spec));
   if (options.base.empty()) return ShowReport(tune.train_dataset(), session);
   ATTUNE_RETURN_IF_ERROR(inputs.ChooseTask(spec));
+  SetMaxLength(options.max_length, tune);
   ATTUNE_ASSIGN_OR_RETURN(const bool usable, inputs.AwaitChecks(spec));
   if (!usable) return kExitInputRefused;
   return PreviewJob(session, std::move(request));
@@ -109,11 +120,17 @@ void AddAdd(CLI::App& datasets, Command& chosen) {
   const auto options = std::make_shared<AddOptions>();
   command
       ->add_option("FILE", options->path,
-                   "CSV, TSV or JSONL; of images a tar, or a folder with a folder for each class "
-                   "or with metadata.jsonl")
+                   "CSV, TSV or JSONL; with --target a plain text; of images a tar, or a folder "
+                   "with a folder for each class or with metadata.jsonl")
       ->required();
   command->add_option("--id", options->id, "Its id (default: from name and content)");
+  CLI::Option* const target = command->add_option(
+      "--target", options->target,
+      "A text whose lines are the translations of those of FILE, which is one as well");
   AddDatasetOptions(*command, options->reading);
+  for (const char* flag : {"--format", "--text-column", "--label-column", "--label-kind"}) {
+    target->excludes(command->get_option(flag));
+  }
   command->callback(
       [options, &chosen] { chosen = [options](Session& s) { return RunAdd(*options, s); }; });
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/trainer_protocol.h"
 #include "client/cli/commands.h"
 #include "client/cli/dataset_options.h"
 #include "client/cli/download.h"
@@ -28,7 +29,7 @@ struct InferenceOptions {
   int priority = 0;
   bool no_base = false;  // evaluate
   std::string output;    // predict
-  FewRows rows;          // predict, instead of data; its max_length is of both
+  FewRows rows;          // predict, instead of data; but its max_length and beam_size are of both
   DatasetOptions reading;
   SubmissionOptions submission;
 };
@@ -44,22 +45,36 @@ absl::StatusOr<v1::CreateJobRequest> RequestFor(const InferenceOptions& options)
   return request;
 }
 
-absl::StatusOr<std::string> ModelOf(const InferenceOptions& options, Session& session) {
-  if (session.surroundings().files.Exists(options.model)) return options.model;  // a folder
+// Of a local folder no more than its path, as the name.
+absl::StatusOr<v1::Model> ModelOf(const InferenceOptions& options, Session& session) {
+  if (session.surroundings().files.Exists(options.model)) {
+    v1::Model folder;
+    folder.set_name(options.model);
+    return folder;
+  }
   ATTUNE_ASSIGN_OR_RETURN(Connection* const connection, session.Connect());
-  ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, FetchModel(*connection, options.model));
-  return model.name();
+  return FetchModel(*connection, options.model);
+}
+
+// What Evaluate and Predict have in common.
+template <typename Work>
+void FillWork(const InferenceOptions& options, const v1::Model& model, Work& work) {
+  work.set_model(model.name());
+  work.set_dataset(options.data);
+  work.set_max_length(options.rows.max_length);
+  if (options.rows.beam_size > 0) work.mutable_decoding()->set_beam_size(options.rows.beam_size);
 }
 
 absl::StatusOr<int> RunEvaluate(const InferenceOptions& options, Session& session) {
   ATTUNE_ASSIGN_OR_RETURN(v1::CreateJobRequest request, RequestFor(options));
   v1::Evaluate& work = *request.mutable_job()->mutable_spec()->mutable_evaluate();
-  ATTUNE_ASSIGN_OR_RETURN(*work.mutable_model(), ModelOf(options, session));
-  work.set_dataset(options.data);
-  work.set_max_length(options.rows.max_length);
+  ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, ModelOf(options, session));
+  FillWork(options, model, work);
   if (options.no_base) work.set_compare_base(false);
-  ATTUNE_ASSIGN_OR_RETURN(const Submission made, SubmitJob(session, std::move(request),
-                                                           options.reading, options.submission));
+  DatasetOptions reading = options.reading;
+  if (reading.label_kind.empty() && model.model_type() == kMarianSsru) reading.label_kind = "text";
+  ATTUNE_ASSIGN_OR_RETURN(const Submission made,
+                          SubmitJob(session, std::move(request), reading, options.submission));
   return made.exit_code;
 }
 
@@ -67,9 +82,8 @@ absl::StatusOr<int> RunPredict(const InferenceOptions& options, Session& session
   if (!options.rows.empty()) return PredictRows(options.model, options.rows, session);
   ATTUNE_ASSIGN_OR_RETURN(v1::CreateJobRequest request, RequestFor(options));
   v1::Predict& work = *request.mutable_job()->mutable_spec()->mutable_predict();
-  ATTUNE_ASSIGN_OR_RETURN(*work.mutable_model(), ModelOf(options, session));
-  work.set_dataset(options.data);
-  work.set_max_length(options.rows.max_length);
+  ATTUNE_ASSIGN_OR_RETURN(const v1::Model model, ModelOf(options, session));
+  FillWork(options, model, work);
   DatasetOptions reading = options.reading;
   if (reading.label_kind.empty()) reading.label_kind = "none";
   SubmissionOptions submission = options.submission;
@@ -90,6 +104,10 @@ CLI::Option* AddCommonOptions(CLI::App& command, InferenceOptions& options) {
       "--data", options.data, "datasets/ID, ID, a local file or a folder of images");
   command.add_option("--max-length", options.rows.max_length,
                      "Tokens a row keeps (default: the model's maximum)");
+  command
+      .add_option("--beam", options.rows.beam_size,
+                  "Of a translation model: hypotheses that it keeps (default 1: greedy)")
+      ->check(CLI::PositiveNumber);
   command.add_option("--id", options.id, "The job's id (default: made from the data's name)");
   command.add_option("--priority", options.priority, "Higher runs first (default 0)");
   AddDatasetOptions(command, options.reading);
@@ -112,11 +130,12 @@ void AddPredict(CLI::App& app, Command& chosen) {
   CLI::App* command = app.add_subcommand("predict", "Predict every row of a file, or a few rows");
   const auto options = std::make_shared<InferenceOptions>();
   CLI::Option* const data = AddCommonOptions(*command, *options);
-  CLI::Option* const text =
-      command->add_option("--text", options->rows.texts, "A text, answered at once; repeatable")
-          ->expected(1)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-          ->excludes(data);
+  CLI::Option* const text = command
+                                ->add_option("--text", options->rows.texts,
+                                             "A text, answered (translated) at once; repeatable")
+                                ->expected(1)
+                                ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                                ->excludes(data);
   CLI::Option* const image = command
                                  ->add_option("--image", options->rows.images,
                                               "A JPEG or PNG file, answered at once; repeatable")

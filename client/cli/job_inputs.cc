@@ -53,6 +53,8 @@ absl::Status JobInputs::ChooseTask(v1::JobSpec& spec) {
   ATTUNE_ASSIGN_OR_RETURN(const v1::Dataset rows, publisher_.AwaitDataset(tune->train_dataset()));
   if (rows.format() == v1::Dataset::IMAGES) {
     tune->mutable_image_classification();
+  } else if (rows.columns().label_kind() == v1::LABEL_KIND_TEXT) {
+    tune->mutable_translation();
   } else {
     tune->mutable_text_classification();
   }

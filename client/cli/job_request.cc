@@ -81,6 +81,32 @@ void ApplyMethod(const std::string& method, v1::FineTune& spec) {
   if (method == "partial") spec.mutable_partial();
 }
 
+// What the task had is kept when it is named again.
+void ApplyTask(const std::string& task, v1::FineTune& spec) {
+  if (task == "text_classification") spec.mutable_text_classification();
+  if (task == "image_classification") spec.mutable_image_classification();
+  if (task == "translation") spec.mutable_translation();
+}
+
+// Beams are of translation alone, so they say which task it is where nobody did.
+absl::Status ApplyBeam(int64_t beam_size, v1::JobSpec& spec) {
+  if (beam_size == 0) return absl::OkStatus();
+  if (spec.has_evaluate()) {
+    spec.mutable_evaluate()->mutable_decoding()->set_beam_size(beam_size);
+  } else if (spec.has_predict()) {
+    spec.mutable_predict()->mutable_decoding()->set_beam_size(beam_size);
+  } else if (spec.fine_tune().has_translation() ||
+             spec.fine_tune().task_case() == v1::FineTune::TASK_NOT_SET) {
+    v1::Translation& task = *spec.mutable_fine_tune()->mutable_translation();
+    task.mutable_decoding()->set_beam_size(beam_size);
+  } else {
+    return ClientError(ClientReason::kUsage,
+                       "--beam is of translation, and the job's task is another",
+                       "leave it out, or name the task: --task translation");
+  }
+  return absl::OkStatus();
+}
+
 // "newest", "best" or a step of the origin's checkpoints.
 absl::Status ApplyCheckpoint(const std::string& which, const v1::Job* origin, v1::JobSpec& spec) {
   if (which.empty()) return absl::OkStatus();
@@ -95,12 +121,14 @@ absl::Status ApplyCheckpoint(const std::string& which, const v1::Job* origin, v1
 }
 
 bool HasFineTuneFlags(const JobOptions& options) {
-  return !(options.method.empty() && options.base.empty() && options.train.empty() &&
-           options.eval.empty() && options.test.empty() && !options.eval_fraction);
+  return !(options.method.empty() && options.task.empty() && options.base.empty() &&
+           options.train.empty() && options.eval.empty() && options.test.empty() &&
+           !options.eval_fraction);
 }
 
 void ApplyFineTuneFlags(const JobOptions& options, v1::FineTune& spec) {
   ApplyMethod(options.method, spec);
+  ApplyTask(options.task, spec);
   if (!options.base.empty()) spec.set_base_model(options.base);
   if (!options.train.empty()) spec.set_train_dataset(options.train);
   if (!options.eval.empty()) spec.set_eval_dataset(options.eval);
@@ -115,9 +143,10 @@ absl::Status ApplyFlags(const JobOptions& options, v1::Job& job) {
   } else if (HasFineTuneFlags(options)) {
     return ClientError(ClientReason::kUsage,
                        "this job does not fine-tune, so --base, --train, --eval, --test, "
-                       "--eval-fraction and --method do not fit",
+                       "--eval-fraction, --method and --task do not fit",
                        "use --set, for example --set dataset=reviews");
   }
+  ATTUNE_RETURN_IF_ERROR(ApplyBeam(options.beam_size, spec));
   if (options.priority) job.set_priority(*options.priority);
   ATTUNE_RETURN_IF_ERROR(ApplyLabels(options, job));
   for (const std::string& setting : options.settings) {

@@ -17,6 +17,8 @@ struct JobOptions {
   std::string file;        // "-": standard input; empty: none
   std::string checkpoint;  // of the origin, to start with: "newest", "best" or a step; empty: none
   std::string method;      // "full", "lora", "head" or "partial"; empty: as it stands
+  std::string task;        // the field of the task in FineTune; empty: as it stands
+  int64_t beam_size = 0;   // of translations; 0: as it stands
   std::string base, train, eval, test;
   std::optional<double> eval_fraction;
   std::string id, id_prefix;

@@ -62,9 +62,13 @@ void AddModels(CLI::App& app, Command& chosen) {
   CLI::App* models = app.add_subcommand("models", "Models on the server");
   models->require_subcommand(1);
   CLI::App* add = models->add_subcommand(
-      "import", "Upload a Hugging Face or timm folder (safetensors) and wait until it was checked");
+      "import",
+      "Upload a Hugging Face or timm folder (safetensors), or one of Marian, and wait until it was "
+      "checked");
   const auto options = std::make_shared<ImportOptions>();
-  add->add_option("DIR", options->folder, "Folder with config.json and *.safetensors")->required();
+  add->add_option("DIR", options->folder,
+                  "Folder with config.json and *.safetensors, or with Marian's .bin and .spm")
+      ->required();
   add->add_option("--id", options->id, "Its id (default: from name and content)");
   add->callback(
       [options, &chosen] { chosen = [options](Session& s) { return RunImport(*options, s); }; });

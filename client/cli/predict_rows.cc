@@ -2,11 +2,13 @@
 #include "client/cli/predict_rows.h"
 
 #include <algorithm>
+#include <ostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/errors.h"
+#include "base/trainer_protocol.h"
 #include "client/cli/listing.h"
 #include "client/cli/model_argument.h"
 #include "client/client_errors.h"
@@ -41,6 +43,11 @@ Table TableOf(const v1::PredictResponse& response, const FewRows& asked) {
     table.AddRow({std::move(label), std::move(score), names[i]});
   }
   return table;
+}
+
+// One a line and nothing else, for whoever reads on.
+void PrintTranslations(const v1::PredictResponse& response, std::ostream& out) {
+  for (const v1::Prediction& row : response.rows()) out << Printable(row.translation()) << "\n";
 }
 
 absl::Status TooLarge(const std::string& path) {
@@ -82,6 +89,7 @@ absl::StatusOr<int> PredictRows(const std::string& model, const FewRows& rows, S
   }
   v1::PredictRequest request;
   request.set_max_length(rows.max_length);
+  if (rows.beam_size > 0) request.mutable_decoding()->set_beam_size(rows.beam_size);
   for (const std::string& text : rows.texts) request.add_rows()->add_texts(text);
   ATTUNE_RETURN_IF_ERROR(AddImages(rows, files, request));
   ATTUNE_ASSIGN_OR_RETURN(Connection* const connection, session.Connect());
@@ -89,7 +97,11 @@ absl::StatusOr<int> PredictRows(const std::string& model, const FewRows& rows, S
   request.set_name(found.name());
   ATTUNE_ASSIGN_OR_RETURN(const v1::PredictResponse response,
                           connection->Call(&v1::ModelService::Stub::Predict, request));
-  PrintList(session, response, response.rows(), TableOf(response, rows));
+  if (found.model_type() == kMarianSsru && session.format() == OutputFormat::kTable) {
+    PrintTranslations(response, session.out());
+  } else {
+    PrintList(session, response, response.rows(), TableOf(response, rows));
+  }
   return kExitOk;
 }
 

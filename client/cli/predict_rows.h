@@ -16,6 +16,7 @@ struct FewRows {
   std::vector<std::string> texts;
   std::vector<std::string> images;  // files
   int64_t max_length = 0;           // of texts
+  int64_t beam_size = 0;            // of a translation model; 0: its default
 
   bool empty() const { return texts.empty() && images.empty(); }
 };

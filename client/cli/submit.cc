@@ -37,8 +37,12 @@ absl::StatusOr<int> RunSubmit(const SubmitOptions& options, Session& session) {
   }
   ATTUNE_ASSIGN_OR_RETURN(auto request, BuildJobRequest(options.job, origin ? &*origin : nullptr,
                                                         around.in, around.files));
-  ATTUNE_ASSIGN_OR_RETURN(const Submission made, SubmitJob(session, std::move(request),
-                                                           options.reading, options.submission));
+  DatasetOptions reading = options.reading;
+  if (reading.label_kind.empty() && request.job().spec().fine_tune().has_translation()) {
+    reading.label_kind = "text";
+  }
+  ATTUNE_ASSIGN_OR_RETURN(const Submission made,
+                          SubmitJob(session, std::move(request), reading, options.submission));
   return made.exit_code;
 }
 
@@ -48,6 +52,15 @@ void AddJobOptions(CLI::App& command, JobOptions& job) {
                   "full, lora, head or partial; more by --set: lora.rank=16, "
                   "partial.top_layers=2")
       ->check(CLI::IsMember({"full", "lora", "head", "partial"}));
+  command
+      .add_option("--task", job.task,
+                  "text_classification, image_classification or translation (default: as the "
+                  "training data is)")
+      ->check(CLI::IsMember({"text_classification", "image_classification", "translation"}));
+  command
+      .add_option("--beam", job.beam_size,
+                  "Of translation: hypotheses that evaluations keep (default 1: greedy)")
+      ->check(CLI::PositiveNumber);
   command.add_option("--base", job.base, "Base model: models/ID, ID or a local folder");
   command.add_option("--train", job.train,
                      "Training data: datasets/ID, ID, a local file or a folder of images");

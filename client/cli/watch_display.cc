@@ -25,6 +25,8 @@ void WatchDisplay::OnEvent(const v1::JobEvent& event) {
   if (options_.format != OutputFormat::kTable) return;
   if (event.has_evaluation()) Update(view_, event.evaluation());
   PrintLine(EventLine(event, options_.terminal));
+  const std::string sample = SampleLine(event.evaluation(), options_.terminal);
+  if (!sample.empty()) PrintLine(sample);
 }
 
 void WatchDisplay::OnMetrics(const v1::StepMetrics& metrics) {

@@ -15,6 +15,8 @@
 namespace attune {
 namespace {
 
+constexpr int kShownSamples = 3;  // `-o json` has all
+
 std::optional<double> Metric(const v1::Evaluation& evaluation, const std::string& name) {
   const auto found = evaluation.metrics().find(name);
   if (found == evaluation.metrics().end()) return std::nullopt;
@@ -28,15 +30,6 @@ bool IsDetail(const std::string& name) {
       "macro_precision", "macro_recall", "weighted_f1",     "weighted_precision",
       "weighted_recall", "mae",          "pearson",         "r2"};
   return details.contains(name);
-}
-
-std::string MetricName(const std::string& name) {
-  if (name == "macro_f1") return "macro F1";
-  if (name == "micro_f1") return "micro F1";
-  if (name == "weighted_f1") return "weighted F1";
-  if (name == "auc") return "AUC";
-  if (name == "rmse") return "RMSE";
-  return EnumWords(name);
 }
 
 absl::Time TimeOf(const google::protobuf::Timestamp& time) {
@@ -92,7 +85,7 @@ std::string DamageLine(const v1::CheckpointDamage& damage, const Terminal& termi
 
 // The first of these that the task has.
 std::string MainMetric(const v1::Evaluation& evaluation) {
-  for (const char* name : {"accuracy", "micro_f1", "spearman", "rmse"}) {
+  for (const char* name : {"accuracy", "micro_f1", "spearman", "rmse", "bleu"}) {
     if (Metric(evaluation, name)) return name;
   }
   return "loss";
@@ -105,21 +98,43 @@ std::string TestLine(const v1::Job& job) {
   if (!Metric(test, main)) return "";
   std::vector<std::string> beside;
   if (const auto base = Metric(job.base_test(), main)) {
-    beside.push_back(absl::StrCat("untuned ", MetricText(*base)));
+    beside.push_back(absl::StrCat("untuned ", MetricText(main, *base)));
   }
   if (const auto majority = Metric(test, "majority")) {
     beside.push_back(absl::StrFormat("majority %.2f", *majority));
   }
-  std::string line = absl::StrCat("  test ", MetricName(main), " ", MetricText(*Metric(test, main)),
-                                  " on ", CountText(test.examples()), " rows",
-                                  job.spec().has_fine_tune() ? " never trained on" : "");
+  std::string line = absl::StrCat(
+      "  test ", MetricName(main), " ", MetricText(main, *Metric(test, main)), " on ",
+      CountText(test.examples()), " rows", job.spec().has_fine_tune() ? " never trained on" : "");
   if (!beside.empty()) absl::StrAppend(&line, " (", absl::StrJoin(beside, ", "), ")");
-  for (const char* name : {"macro_f1", "auc"}) {
-    if (const auto value = Metric(test, name)) {
-      absl::StrAppend(&line, ", ", MetricName(name), " ", MetricText(*value));
-    }
+  for (const char* name : {"macro_f1", "auc", "chrf"}) {
+    const auto value = Metric(test, name), base = Metric(job.base_test(), name);
+    if (!value) continue;
+    absl::StrAppend(&line, ", ", MetricName(name), " ", MetricText(name, *value));
+    if (main == "bleu" && base) absl::StrAppend(&line, " (", MetricText(name, *base), ")");
   }
   return absl::StrCat(line, "\n");
+}
+
+void AddSampleLine(const char* name, const std::string& value, std::string& text) {
+  if (!value.empty()) absl::StrAppend(&text, "    ", name, Printable(value), "\n");
+}
+
+// A few rows of the test set, as they were translated before and after.
+std::string TestSamples(const v1::Job& job) {
+  std::string text;
+  const int shown = std::min(job.final_test().samples_size(), kShownSamples);
+  for (int i = 0; i < shown; ++i) {
+    const v1::TranslationSample& sample = job.final_test().samples(i);
+    const bool compared = i < job.base_test().samples_size() &&
+                          job.base_test().samples(i).source() == sample.source();
+    absl::StrAppend(&text, "  sample ", i + 1, "\n");
+    AddSampleLine("source     ", sample.source(), text);
+    AddSampleLine("reference  ", sample.reference(), text);
+    if (compared) AddSampleLine("untuned    ", job.base_test().samples(i).translation(), text);
+    AddSampleLine(compared ? "tuned      " : "model      ", sample.translation(), text);
+  }
+  return text;
 }
 
 std::string MemoryLine(const v1::MemoryUse& memory) {
@@ -184,6 +199,7 @@ std::string Summary(const v1::Job& job, const Terminal& terminal) {
                     Printable(job.failure().message(), /*multiline=*/true), "\n");
   }
   text += TestLine(job);
+  text += TestSamples(job);
   if (!job.output_model().empty()) absl::StrAppend(&text, "  model    ", job.output_model(), "\n");
   for (const v1::FileRef& file : job.output_files()) {
     absl::StrAppend(&text, "  output   ", Printable(file.path()), ", ",
@@ -193,9 +209,20 @@ std::string Summary(const v1::Job& job, const Terminal& terminal) {
   return text;
 }
 
+std::string SampleLine(const v1::Evaluation& evaluation, const Terminal& terminal) {
+  if (evaluation.samples().empty()) return "";
+  const v1::TranslationSample& sample = evaluation.samples(0);
+  return Paint(
+      terminal, Colour::kDim,
+      absl::StrCat("   ", Printable(sample.source()), " → ", Printable(sample.translation())));
+}
+
 std::string MetricsText(const v1::Evaluation& evaluation) {
-  std::vector<std::string> names = {"accuracy", "subset_accuracy", "micro_f1", "macro_f1",
-                                    "auc",      "spearman",        "rmse",     "loss"};
+  std::vector<std::string> names = {"accuracy", "subset_accuracy",
+                                    "micro_f1", "macro_f1",
+                                    "auc",      "spearman",
+                                    "rmse",     "bleu",
+                                    "chrf",     "loss"};
   // With one class a row it is the accuracy.
   if (Metric(evaluation, "accuracy")) std::erase(names, "micro_f1");
   std::vector<std::string> rest;
@@ -208,7 +235,7 @@ std::string MetricsText(const v1::Evaluation& evaluation) {
   std::vector<std::string> parts;
   for (const std::string& name : names) {
     if (const auto value = Metric(evaluation, name)) {
-      parts.push_back(absl::StrCat(MetricName(Printable(name)), " ", MetricText(*value)));
+      parts.push_back(absl::StrCat(MetricName(Printable(name)), " ", MetricText(name, *value)));
     }
   }
   return absl::StrJoin(parts, ", ");

@@ -19,6 +19,9 @@ std::string StateWords(const v1::Job& job);
 // One line, without "\n": " eval at step 254: accuracy 0.812, macro F1 0.811 (best)".
 std::string EventLine(const v1::JobEvent& event, const Terminal& terminal);
 
+// Of a translation model: a row and what it makes of it, one line without "\n"; else "".
+std::string SampleLine(const v1::Evaluation& evaluation, const Terminal& terminal);
+
 // The end of a job, several lines.
 std::string Summary(const v1::Job& job, const Terminal& terminal);
 

@@ -45,8 +45,9 @@ std::vector<Segment> SegmentsOf(const ProgressView& view) {
     segments.push_back({absl::StrCat(RateText(*view.tokens_per_second), " tok/s"), 5});
   }
   if (!view.eval_metric.empty()) {
-    segments.push_back(
-        {absl::StrCat("eval ", EnumWords(view.eval_metric), " ", MetricText(view.eval_value)), 3});
+    segments.push_back({absl::StrCat("eval ", MetricName(view.eval_metric), " ",
+                                     MetricText(view.eval_metric, view.eval_value)),
+                        3});
   }
   if (view.eta_seconds) {
     segments.push_back({absl::StrCat("ETA ", CountdownText(absl::Seconds(*view.eta_seconds))), 2});
@@ -105,7 +106,7 @@ void Update(ProgressView& view, const v1::StepMetrics& metrics) {
 
 void Update(ProgressView& view, const v1::Evaluation& evaluation) {
   if (evaluation.split() != v1::Evaluation::EVAL) return;
-  for (const char* name : {"accuracy", "macro_f1", "loss"}) {
+  for (const char* name : {"accuracy", "macro_f1", "chrf", "loss"}) {
     const auto found = evaluation.metrics().find(name);
     if (found == evaluation.metrics().end()) continue;
     view.eval_metric = name;

@@ -220,6 +220,10 @@ std::string DatasetReportText(const v1::Dataset& dataset) {
   }
   AddLine(text, "empty      ", CountText(IntAt(report, "empty_texts")));
   AddLine(text, "characters ", Lengths(report, "length_histogram"));
+  AddLine(text, "target     ", Lengths(report, "target_length_histogram"));
+  if (const int64_t same = IntAt(report, "untranslated"); same > 0) {
+    AddLine(text, "untranslated ", absl::StrCat(CountText(same), " whose translation is the text"));
+  }
   std::vector<std::string> ignored;
   for (const Json& column : ListAt(report, "ignored_columns")) {
     if (column.is_string()) ignored.push_back(Printable(column.get<std::string>()));
@@ -239,6 +243,7 @@ std::string JobReportText(const v1::Job& job) {
     if (found.empty()) continue;
     AddLine(text, label, SetText(found, IntAt(report, "max_length")));
     AddLine(text, "  tokens  ", Lengths(found, "token_length_histogram"));
+    AddLine(text, "  target  ", Lengths(found, "target_token_length_histogram"));
   }
   for (const Json& overlap : ListAt(report, "overlaps")) {
     if (overlap.is_object()) AddLine(text, "overlap ", OverlapText(overlap, image_size > 0));

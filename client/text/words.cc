@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -100,6 +101,26 @@ std::string MetricText(double value) {
   const double size = std::fabs(value);
   if (size != 0 && size < 0.001) return absl::StrFormat("%.3g", value);
   return absl::StrFormat("%.3f", value);
+}
+
+std::string MetricText(std::string_view metric, double value) {
+  const bool per_cent = metric == "bleu" || metric == "chrf";
+  return per_cent ? absl::StrFormat("%.1f", value) : MetricText(value);
+}
+
+std::string MetricName(std::string_view metric) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kNames = {
+      {{"macro_f1", "macro F1"},
+       {"micro_f1", "micro F1"},
+       {"weighted_f1", "weighted F1"},
+       {"auc", "AUC"},
+       {"rmse", "RMSE"},
+       {"bleu", "BLEU"},
+       {"chrf", "chrF"}}};
+  for (const auto& [name, words] : kNames) {
+    if (metric == name) return std::string(words);
+  }
+  return EnumWords(metric);
 }
 
 std::string Printable(std::string_view text, bool multiline) {

@@ -17,6 +17,9 @@ std::string CountText(int64_t count);                  // "1,917"
 std::string BytesText(int64_t bytes);                  // "512 B", "1.5 MiB"
 std::string RateText(double per_second);               // "1,917", "3.2"
 std::string MetricText(double value);                  // "0.846", "1.25e-05"
+// Of a metric by its name: "72.8" for those in per cent, which are BLEU and chrF.
+std::string MetricText(std::string_view metric, double value);
+std::string MetricName(std::string_view metric);  // "macro_f1" → "macro F1", "chrf" → "chrF"
 
 // What a terminal may show: control characters, escape sequences and text direction overrides
 // become '?'; invalid UTF-8 too. Newlines and tabs stay when `multiline`.

@@ -30,8 +30,10 @@ class Reporter {
 
   void Finish() {
     report_.labels = labels_.Summary();
-    if (report_.rows == 0 || report_.labels.kind == "none") return;
-    report_.labels.kind == "number" ? CheckTargets() : CheckClasses();
+    if (report_.rows == 0) return;
+    const std::string& kind = report_.labels.kind;
+    if (kind == "number") CheckTargets();
+    if (kind == "single" || kind == "multi") CheckClasses();
   }
 
  private:
@@ -63,15 +65,22 @@ class Reporter {
   absl::flat_hash_set<uint64_t> seen_;
 };
 
+void AddPair(const LabelledExample& example, PairFacts* facts) {
+  facts->target_characters.Add(CountCharacters(example.translation));
+  if (example.translation == example.texts.front()) ++facts->untranslated;
+}
+
 absl::StatusOr<DatasetReport> ReportText(const DatasetSpec& spec) {
   DatasetReport report;
   Reporter reporter(spec, &report);
+  if (spec.label_kind == "text") report.pairs.emplace();
   ATTUNE_ASSIGN_OR_RETURN(LabelledTextScan scan,
                           ScanLabelledText(spec, [&](const LabelledExample& example) {
                             int64_t characters = 0;
                             for (const std::string& text : example.texts)
                               characters += CountCharacters(text);
                             report.characters.Add(characters);
+                            if (report.pairs.has_value()) AddPair(example, &*report.pairs);
                             reporter.Add(example, example.texts);
                           }));
   report.problems = std::move(scan.problems);

@@ -22,12 +22,19 @@ struct ImageFacts {
   int64_t ignored_members = 0;        // of the archive
 };
 
+// Of a dataset of pairs: texts and their translations.
+struct PairFacts {
+  LengthHistogram target_characters;
+  int64_t untranslated = 0;  // rows whose two texts are the same
+};
+
 struct DatasetReport {
   int64_t rows = 0;  // good ones
   LabelSummary labels;
   LengthHistogram characters;        // of the texts of a row together
   std::optional<ImageFacts> images;  // then there are no texts
-  int64_t duplicates = 0;            // rows whose texts, or image, stood in an earlier row
+  std::optional<PairFacts> pairs;
+  int64_t duplicates = 0;  // rows whose texts, or image, stood in an earlier row
   int64_t empty_texts = 0;
   int64_t size_bytes = 0;
   std::vector<std::string> ignored_columns;

@@ -105,6 +105,11 @@ bool FitsLimit(const TarMember& member, int64_t limit, Problems& problems) {
 
 // Whether the labels can be had from where the spec looks for them.
 bool CheckLabelSource(const DatasetSpec& spec, bool described, Problems& problems) {
+  if (spec.label_kind == "text") {
+    problems.Add("label kind text is the translation of a text, and this is an archive of images",
+                 "Choose label kind single, multi or number.");
+    return false;
+  }
   if (!described && spec.label_kind != "single") {
     problems.Add(absl::StrCat("label kind ", spec.label_kind,
                               " needs a metadata.jsonl: a folder's name is one class"),

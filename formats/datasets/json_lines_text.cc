@@ -17,6 +17,40 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// What `path` names in the object: its key, or else one in an object within: "translation.en". Each
+// value within is looked at once at most, as it is reached by one path alone. nullptr: nothing.
+const Json* AtPath(const Json& object, const std::string& path) {
+  if (!object.is_object()) return nullptr;
+  if (const auto found = object.find(path); found != object.end()) return &*found;
+  for (size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', dot + 1)) {
+    const auto inner = object.find(path.substr(0, dot));
+    if (inner == object.end()) continue;
+    if (const Json* found = AtPath(*inner, path.substr(dot + 1)); found != nullptr) return found;
+  }
+  return nullptr;
+}
+
+// The keys of the object; of objects in it their own, with the way to them.
+std::vector<std::string> PathsOf(const Json& object) {
+  std::vector<std::string> paths;
+  for (const auto& item : object.items()) {
+    if (!item.value().is_object() || item.value().empty()) {
+      paths.push_back(item.key());
+      continue;
+    }
+    for (const auto& inner : item.value().items()) {
+      paths.push_back(absl::StrCat(item.key(), ".", inner.key()));
+    }
+  }
+  return paths;
+}
+
+// "translation" leads into "translation.en".
+bool IsOrLeadsInto(const std::string& key, const std::string& path) {
+  return path == key || (path.size() > key.size() && path[key.size()] == '.' &&
+                         path.compare(0, key.size(), key) == 0);
+}
+
 class JsonLineReader {
  public:
   JsonLineReader(const DatasetSpec& spec, ExampleSink& sink) : spec_(spec), sink_(sink) {}
@@ -70,10 +104,8 @@ class JsonLineReader {
   }
 
   const Json* Field(const Json& row, const std::string& name) {
-    const auto found = row.find(name);
-    if (found != row.end()) return &*found;
-    std::vector<std::string> names;
-    for (const auto& item : row.items()) names.push_back(item.key());
+    if (const Json* found = AtPath(row, name); found != nullptr) return found;
+    const std::vector<std::string> names = PathsOf(row);
     const std::string near = Nearest(name, names);
     Report(1,
            absl::StrCat("no field '", Printable(name),
@@ -85,15 +117,18 @@ class JsonLineReader {
 
   std::optional<std::string> Text(const Json& row, const std::string& name) {
     const Json* value = Field(row, name);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_string()) {
+    return value == nullptr ? std::nullopt : TextOf(*value, name);
+  }
+
+  std::optional<std::string> TextOf(const Json& value, const std::string& name) {
+    if (!value.is_string()) {
       Report(1,
              absl::StrCat("field '", Printable(name), "': expected a string, found ",
-                          std::string(JsonTypeName(*value))),
+                          std::string(JsonTypeName(value))),
              "Write the text in quotes.");
       return std::nullopt;
     }
-    const auto& text = value->get_ref<const std::string&>();
+    const auto& text = value.get_ref<const std::string&>();
     if (text.find('\0') != std::string::npos) {
       Report(1, absl::StrCat("field '", Printable(name), "' holds a NUL character"), "Remove it.");
       return std::nullopt;
@@ -105,6 +140,11 @@ class JsonLineReader {
   bool ReadLabels(const Json& row, std::vector<std::string>* labels) {
     const Json* value = Field(row, spec_.label_column);
     if (value == nullptr) return false;
+    if (sink_.rules().takes_text()) {
+      std::optional<std::string> text = TextOf(*value, spec_.label_column);
+      if (text.has_value()) labels->push_back(*std::move(text));
+      return text.has_value();
+    }
     if (!sink_.rules().takes_several()) return ReadLabel(*value, labels);
     if (!value->is_array()) return WrongLabel(*value, "a list of labels", "[\"a\", \"b\"]");
     return std::all_of(value->begin(), value->end(),
@@ -142,10 +182,12 @@ class JsonLineReader {
   }
 
   void NoteIgnored(const Json& row) {
+    const auto& texts = spec_.text_columns;
     for (const auto& item : row.items()) {
-      const auto& texts = spec_.text_columns;
-      const bool used = item.key() == spec_.label_column ||
-                        std::find(texts.begin(), texts.end(), item.key()) != texts.end();
+      const bool used = IsOrLeadsInto(item.key(), spec_.label_column) ||
+                        std::any_of(texts.begin(), texts.end(), [&](const std::string& text) {
+                          return IsOrLeadsInto(item.key(), text);
+                        });
       if (!used) sink_.Ignore(item.key());
     }
   }

@@ -62,6 +62,7 @@ std::vector<std::string> LabelRules::Split(std::string_view field) const {
 
 bool LabelRules::Apply(LabelledExample* example, Problem* problem) const {
   if (takes_number()) return Number(example, problem);
+  if (takes_text()) return Translation(example, problem);
   for (std::string& label : example->labels) {
     if (!Name(&label, problem)) return false;
   }
@@ -104,20 +105,29 @@ bool LabelRules::Number(LabelledExample* example, Problem* problem) const {
   return true;
 }
 
+bool LabelRules::Translation(LabelledExample* example, Problem* problem) const {
+  example->translation = std::move(example->labels.front());
+  example->labels.clear();
+  if (!IsBlank(example->translation)) return true;
+  return Refuse(problem, "the translation is empty",
+                "Give the row a translation, or remove it; see whether the two sides are aligned.");
+}
+
 std::vector<FieldViolation> CheckLabelSpec(const DatasetSpec& spec) {
   std::vector<FieldViolation> violations;
   const std::string& kind = spec.label_kind;
-  if (kind != "single" && kind != "multi" && kind != "number" && kind != "none") {
-    violations.push_back({"label_kind", absl::StrCat("must be single, multi, number or none, got '",
-                                                     Printable(kind), "'")});
+  if (kind != "single" && kind != "multi" && kind != "number" && kind != "text" && kind != "none") {
+    violations.push_back(
+        {"label_kind",
+         absl::StrCat("must be single, multi, number, text or none, got '", Printable(kind), "'")});
   }
   if (kind == "multi" && (FindInvalidUtf8(spec.label_separator) != std::string_view::npos ||
                           CountCharacters(spec.label_separator) != 1)) {
     violations.push_back({"label_separator", absl::StrCat("must be one character, got '",
                                                           Printable(spec.label_separator), "'")});
   }
-  if (kind == "number" && !spec.label_names.empty()) {
-    violations.push_back({"label_names", "has no meaning for numbers"});
+  if ((kind == "number" || kind == "text") && !spec.label_names.empty()) {
+    violations.push_back({"label_names", absl::StrCat("has no meaning for ", kind, "s")});
   }
   for (const auto& [label, name] : spec.label_names) {
     Problem problem;

@@ -19,17 +19,19 @@ class LabelRules {
   bool reads_column() const { return spec_.label_kind != "none"; }
   bool takes_several() const { return spec_.label_kind == "multi"; }
   bool takes_number() const { return spec_.label_kind == "number"; }
+  bool takes_text() const { return spec_.label_kind == "text"; }
 
   // A field of CSV or TSV as the labels it holds.
   std::vector<std::string> Split(std::string_view field) const;
 
-  // Turns `example->labels` from what the file has into class names, or into the target. False: it
-  // means nothing, and message and remedy of `problem` say why.
+  // Turns `example->labels` from what the file has into class names, the target or the translation.
+  // False: it means nothing, and message and remedy of `problem` say why.
   bool Apply(LabelledExample* example, Problem* problem) const;
 
  private:
   bool Name(std::string* label, Problem* problem) const;
   bool Number(LabelledExample* example, Problem* problem) const;
+  bool Translation(LabelledExample* example, Problem* problem) const;
 
   const DatasetSpec& spec_;
   std::vector<std::string> known_;  // keys of label_names

@@ -38,6 +38,9 @@ absl::Status CheckSpec(const DatasetSpec& spec) {
     violations.push_back(
         {"text_columns",
          absl::StrCat("must name one column, or two for pairs, got ", spec.text_columns.size())});
+  } else if (spec.label_kind == "text" && spec.text_columns.size() != 1) {
+    violations.push_back(
+        {"text_columns", "must name one column: label kind text is the translation of one text"});
   }
   for (FieldViolation& violation : CheckLabelSpec(spec)) {
     violations.push_back(std::move(violation));

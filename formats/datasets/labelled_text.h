@@ -5,13 +5,15 @@
 //
 // CSV and TSV: the first record names the columns. Both quote with '"' as RFC 4180 does; a quoted
 // field may hold newlines, the delimiter and doubled quotes. Empty lines are skipped.
-// JSONL: one JSON object a line; the text fields are strings. Lines of white space are skipped.
+// JSONL: one JSON object a line; the text fields are strings. Lines of white space are skipped. A
+// column name with dots that is no key itself is a path into nested objects: "translation.en".
 //
 // The label is what DatasetSpec.label_kind says:
 //   single  one class. JSONL: a string, an integer or a boolean (its canonical text is the label)
 //   multi   any number of classes, each at most once. CSV and TSV: one field, split by
 //           label_separator; an empty one names none. JSONL: a list of what "single" allows
 //   number  a finite number, in JSONL as a number or a string
+//   text    a text that is not empty: the translation of the row's one text
 //   none    not read; the column may be absent
 // With label_names, "single" and "multi" labels are keys there, and the values are the classes.
 //
@@ -38,6 +40,7 @@ struct LabelledExample {
   std::vector<std::string> texts;   // one a text column, in the order of DatasetSpec
   std::vector<std::string> labels;  // class names, in file order: "single" one, "multi" any number
   double target = 0;                // "number"
+  std::string translation;          // "text"
   int64_t line = 0;                 // where its record starts
 };
 

@@ -8,7 +8,6 @@
 #include "formats/inspect/inspections.h"
 #include "formats/inspect/job_model.h"
 #include "formats/inspect/set_inspection.h"
-#include "formats/weights/problem_type.h"
 
 namespace attune {
 namespace {
@@ -28,10 +27,10 @@ class JobInspection {
   absl::StatusOr<bool> OpenModel() {
     model_ = JobModel::Open(request_, &report_);
     if (model_ == nullptr) return false;
-    CheckFormat(data_, tuning_ ? "train" : "test");
+    const bool rows_fit = CheckRows(data_, tuning_ ? "train" : "test");
     if (tuning_) {
       CheckTuning();
-    } else {
+    } else if (rows_fit) {
       ATTUNE_RETURN_IF_ERROR(CheckHead());
     }
     return report_.problems.empty();
@@ -87,22 +86,21 @@ class JobInspection {
       return absl::OkStatus();
     }
     outputs_ = head.outputs;
-    const std::string kind = KindOfProblem(head.problem_type, outputs_);
-    if (kind != "number") classes_ = head.labels;
+    classes_ = head.labels;
     report_.model_labels = classes_;
-    if (request_.work == "evaluate" && data_.label_kind != kind) {
-      Refuse(
-          "test",
-          absl::StrCat("the labels are of kind ", data_.label_kind, ", the model's of kind ", kind),
-          "Name a dataset of the kind that the model was trained on.");
+    if (request_.work == "evaluate" && data_.label_kind != head.label_kind) {
+      Refuse("test",
+             absl::StrCat("the labels are of kind ", data_.label_kind, ", the model's of kind ",
+                          head.label_kind),
+             "Name a dataset of the kind that the model was trained on.");
     }
     return absl::OkStatus();
   }
 
   // Whether the dataset holds what the task is about.
-  bool CheckFormat(const DatasetSpec& spec, const char* name) {
+  bool CheckRows(const DatasetSpec& spec, const char* name) {
     const bool images = request_.task == "image_classification";
-    if (images == (spec.format == "images")) return true;
+    if (images == (spec.format == "images")) return CheckTexts(spec, name);
     Refuse(name,
            absl::StrCat("the dataset is one of ", images ? "texts" : "images", ", and the task is ",
                         request_.task),
@@ -110,8 +108,27 @@ class JobInspection {
     return false;
   }
 
+  bool CheckTexts(const DatasetSpec& spec, const char* name) {
+    const bool translation = request_.task == "translation";
+    if (translation && spec.text_columns.size() != 1) {
+      Refuse(name,
+             absl::StrCat("translation needs one text column, the source; got ",
+                          spec.text_columns.size()),
+             "Name the column of the source text alone.");
+      return false;
+    }
+    if (spec.label_kind == "none" || translation == (spec.label_kind == "text")) return true;
+    Refuse(name,
+           absl::StrCat("the labels are of kind ", spec.label_kind, ", and the task is ",
+                        request_.task),
+           translation ? "Read the dataset with label kind text: its label is the translation."
+                       : "Make it a job of translation, or read the dataset with another label "
+                         "kind.");
+    return false;
+  }
+
   absl::Status ReadOther(const DatasetSpec& spec, const char* name, SetInspection* sets) {
-    if (!CheckFormat(spec, name)) return absl::OkStatus();
+    if (!CheckRows(spec, name)) return absl::OkStatus();
     if (spec.text_columns.size() != data_.text_columns.size()) {
       Refuse(name, "as many text columns are needed as in train",
              "Name one text column in each set, or two.");

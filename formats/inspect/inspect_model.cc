@@ -6,6 +6,7 @@
 #include "formats/inspect/job_model.h"
 #include "formats/weights/image_model_folder.h"
 #include "formats/weights/model_folder.h"
+#include "formats/weights/translation_folder.h"
 
 namespace attune {
 
@@ -28,6 +29,28 @@ ModelReport InspectImageModel(const std::string& dir) {
   report.labels = folder->Labels();
   if (!report.labels.empty()) report.problem_type = config.problem_type;
   CheckFinite(folder->CheckFinite(), &report);
+  return report;
+}
+
+ModelReport InspectTranslationModel(const std::string& dir) {
+  ModelReport report;
+  const auto folder = TranslationFolder::Open(dir, report.problems);
+  if (folder == nullptr) return report;
+  const TranslationConfig& config = folder->config();
+  report.model_type = report.architecture = kMarianSsru;
+  report.parameters = folder->parameters();
+  report.hidden_size = config.hidden_size;
+  report.layers = config.encoder_layers + config.decoder_layers;
+  report.max_length = config.max_length;
+  report.vocab_size = config.vocab_size;
+  CheckFinite(folder->CheckFinite(), &report);
+  const auto tokenizer = folder->OpenTokenizer();
+  if (tokenizer.ok()) {
+    report.tokenizer = "Unigram";
+  } else {
+    report.problems.Add(std::string(tokenizer.status().message()),
+                        "Hand in the vocabulary that belongs to the model.");
+  }
   return report;
 }
 
@@ -60,6 +83,7 @@ ModelReport InspectTextModel(const std::string& dir) {
 }  // namespace
 
 ModelReport InspectModel(const std::string& dir) {
+  if (HoldsTranslationModel(dir)) return InspectTranslationModel(dir);
   return HoldsImageModel(dir) ? InspectImageModel(dir) : InspectTextModel(dir);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The model that a job starts from or uses: what of a job's inspection depends on whether it is one
-// of texts or of images. Not thread-safe.
+// of texts, of images, or one that translates. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,15 @@
 #include "formats/inspect/report.h"
 #include "formats/inspect/request.h"
 #include "formats/inspect/row_source.h"
+#include "formats/weights/problem_type.h"
 
 namespace attune {
 
+// What a model that is used as it is makes of a row.
 struct ModelHead {
   int64_t outputs = 0;              // 0: the model has no classifier
-  std::string problem_type;         // as config.json has it
-  std::vector<std::string> labels;  // a name each
+  std::string label_kind;           // what it was trained on, as DatasetSpec has it
+  std::vector<std::string> labels;  // the names of its classes
 };
 
 // Of a ModelFolder or an ImageModelFolder; `weight` is what it calls the weight of its last layer.
@@ -27,7 +29,9 @@ template <typename Folder>
 absl::StatusOr<ModelHead> HeadOf(const Folder& folder, const char* weight) {
   if (!folder.Has(weight)) return ModelHead();
   ATTUNE_ASSIGN_OR_RETURN(const std::vector<int64_t> shape, folder.Shape(weight));
-  return ModelHead{shape[0], folder.config().problem_type, folder.Labels()};
+  ModelHead head{shape[0], KindOfProblem(folder.config().problem_type, shape[0]), {}};
+  if (head.label_kind != "number") head.labels = folder.Labels();
+  return head;
 }
 
 class JobModel {
@@ -45,6 +49,7 @@ class JobModel {
  protected:
   static std::unique_ptr<JobModel> OpenText(const JobRequest& request, JobReport* report);
   static std::unique_ptr<JobModel> OpenImage(const JobRequest& request, JobReport* report);
+  static std::unique_ptr<JobModel> OpenTranslation(const JobRequest& request, JobReport* report);
 };
 
 // The dataset that a job is about: train, or what is evaluated or predicted.

@@ -58,6 +58,10 @@ Json SetsJson(const JobReport& report) {
     one["max_tokens"] = set.max_tokens;
     one["truncated"] = set.truncated;
     one["tokens"] = set.rows.tokens;
+    if (set.labels.kind != "text") continue;
+    one["target_token_length_histogram"] = HistogramJson(set.target_lengths, "tokens");
+    one["max_target_tokens"] = set.max_target_tokens;
+    one["target_tokens"] = set.targets.tokens;
   }
   return json;
 }
@@ -88,6 +92,12 @@ Json MemoryJson(const std::optional<MemoryEstimate>& memory) {
           {"runtime", memory->runtime}};
 }
 
+void AddSizes(const LengthHistogram& sizes, const char* unit, std::string* text) {
+  for (const LengthHistogram::Bucket& bucket : sizes.buckets()) {
+    absl::StrAppend(text, "  up to ", bucket.le, " ", unit, ": ", bucket.count, "\n");
+  }
+}
+
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -108,6 +118,10 @@ std::string ToJson(const DatasetReport& report) {
   } else {
     json["empty_texts"] = report.empty_texts;
     json["ignored_columns"] = report.ignored_columns;
+  }
+  if (const auto& pairs = report.pairs; pairs.has_value()) {
+    json["target_length_histogram"] = HistogramJson(pairs->target_characters, "characters");
+    json["untranslated"] = pairs->untranslated;
   }
   json["size_bytes"] = report.size_bytes;
   AddProblems(report.problems, &json);
@@ -159,10 +173,11 @@ std::string ToText(const DatasetReport& report) {
     absl::StrAppend(&text, "  numbers from ", range->min, " to ", range->max, ", mean ",
                     range->mean, "\n");
   }
-  const LengthHistogram& sizes = images.has_value() ? images->shorter_sides : report.characters;
-  for (const LengthHistogram::Bucket& bucket : sizes.buckets()) {
-    absl::StrAppend(&text, "  up to ", bucket.le,
-                    images.has_value() ? " pixels: " : " characters: ", bucket.count, "\n");
+  AddSizes(images.has_value() ? images->shorter_sides : report.characters,
+           images.has_value() ? "pixels" : "characters", &text);
+  if (const auto& pairs = report.pairs; pairs.has_value()) {
+    AddSizes(pairs->target_characters, "characters of a translation", &text);
+    absl::StrAppend(&text, "  translations that are the text itself: ", pairs->untranslated, "\n");
   }
   if (!report.ignored_columns.empty()) {
     absl::StrAppend(&text, "  ignored columns: ", NameList(report.ignored_columns), "\n");

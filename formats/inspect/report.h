@@ -12,16 +12,18 @@
 //                  line.
 // Histograms: {"unit", "buckets": [{"le", "count"}]}, le an inclusive upper bound that doubles.
 //
-// Labels, of a set of rows: "label_kind" ("single", "multi", "number", "none"), "labels":
+// Labels, of a set of rows: "label_kind" ("single", "multi", "number", "text", "none"), "labels":
 // [{"label",
 //   "count", "first_line"}] in class order, "unlabelled" (rows without any class; "multi" alone has
 //   them), "targets": {"min", "max", "mean"} ("number" alone)
 //
 // dataset: "rows", labels, "duplicates", "size_bytes"; of texts "length_histogram" (characters of a
-//   row's texts together), "empty_texts", "ignored_columns"; of images "size_histogram" (pixels of
-//   the shorter side), "decoded" (images whose pixels were read; of the others their header),
-//   "ignored_members"
-// model: "model_type", "architecture", "parameters", "hidden_size", "layers", "max_length",
+//   row's texts together), "empty_texts", "ignored_columns"; of pairs also
+//   "target_length_histogram" (characters of the translations), "untranslated" (rows whose
+//   translation is the text itself); of images "size_histogram" (pixels of the shorter side),
+//   "decoded" (images whose pixels were read; of the others their header), "ignored_members"
+// model: "model_type", "architecture", "parameters", "hidden_size", "layers" (those of encoder and
+//   decoder together), "max_length",
 //   "vocab_size", "tokenizer" (its kind), "labels" and "problem_type" (of its classifier; [] and ""
 //   when it has none), "pooling" (of a sentence-transformers folder: "cls", "mean", …; else ""),
 //   "image_size" (pixels of a side); zeros and "" for what could not be read, or what a model of
@@ -32,8 +34,9 @@
 //   model sees); "sets": {"train", "eval", "test"}, those that there are, each with "rows", labels
 //   (all classes of the job or model), "held_out" (it is a part of train's file), and of texts
 //   "token_length_histogram" and "max_tokens" (before truncation, special tokens included; both
-//   texts of a pair), "truncated" (rows longer than max_length), "tokens" (after truncation, all
-//   rows);
+//   texts of a pair), "truncated" (rows longer than max_length, on either side of a translation),
+//   "tokens" (after truncation, all rows); with translations these are of the source, and
+//   "target_token_length_histogram", "max_target_tokens", "target_tokens" of the other side;
 //   "overlaps": [{"sets": ["train", "eval"], "rows", "first_lines": [[2, 9], …]}], where rows of
 //   the second set have exactly the texts, or the image, of a row of the first, and where that is,
 //   five times (lines of the file that the set was read from; images are counted by their names);
@@ -67,7 +70,9 @@ struct ModelReport {
 struct SetReport {
   RowTokens rows;                    // as they are trained
   LengthHistogram token_lengths{8};  // as they are
-  int64_t max_tokens = 0, truncated = 0;
+  RowTokens targets;                 // of translations, likewise
+  LengthHistogram target_lengths{8};
+  int64_t max_tokens = 0, max_target_tokens = 0, truncated = 0;
   bool held_out = false;
   LabelSummary labels;
 };

@@ -158,21 +158,29 @@ void ReadTuning(ObjectReader& reader, JobRequest* job) {
   if (spec.ok()) job->lora = *std::move(spec);
 }
 
+// What hangs on the task.
+void ReadTask(ObjectReader& reader, JobRequest* job) {
+  const bool images = job->task == "image_classification";
+  const bool translation = job->task == "translation";
+  if (!images && !translation && job->task != "text_classification") {
+    return reader.Fail("task", "must be text_classification, image_classification or translation");
+  }
+  if (!images) job->max_length = reader.Count("max_length");
+  if (translation && reader.Has("beam_size")) job->beam_size = reader.Count("beam_size");
+  const Json* image = images ? reader.Find("image") : nullptr;
+  if (image == nullptr) return;
+  absl::StatusOr<ImageSpec> spec = ReadImage(*image);
+  reader.Keep(spec.status());
+  if (spec.ok()) job->image = *std::move(spec);
+}
+
 absl::StatusOr<InspectRequest> ReadJob(const Json& json) {
   ObjectReader reader(json, "request");
   JobRequest job;
   if (reader.Has("work")) job.work = reader.Text("work");
   job.model_dir = reader.Text("model_dir");
   job.task = reader.Text("task");
-  if (job.task == "text_classification") {
-    job.max_length = reader.Count("max_length");
-  } else if (job.task != "image_classification") {
-    reader.Fail("task", "must be text_classification or image_classification");
-  } else if (const Json* image = reader.Find("image"); image != nullptr) {
-    absl::StatusOr<ImageSpec> spec = ReadImage(*image);
-    reader.Keep(spec.status());
-    if (spec.ok()) job.image = *std::move(spec);
-  }
+  ReadTask(reader, &job);
   if (job.work == "fine_tune") {
     ReadTuning(reader, &job);
   } else if (job.work == "evaluate" || job.work == "predict") {

@@ -6,11 +6,11 @@
 //   {"kind": "job", "work": "fine_tune", "model_dir", "task", "train": {dataset}, "eval": {dataset}
 //    or null, "test": {dataset} or null, "eval_fraction", "labels": […], "max_length",
 //    "batch_size", "method", "lora": {"rank", "target_modules": […]}, "top_layers", "pooling",
-//    "image": {"size", "batch_norms"}}
+//    "image": {"size", "batch_norms"}, "beam_size"}
 //   {"kind": "job", "work": "evaluate" or "predict", "model_dir", "task", "test": {dataset},
-//    "max_length", "image"}
-// "task" is "text_classification" or "image_classification"; "max_length" is of texts, "image" of
-// images and may be left out.
+//    "max_length", "image", "beam_size"}
+// "task" is "text_classification", "image_classification" or "translation"; "max_length" is of
+// texts, "image" of images, "beam_size" of translation; the last two may be left out.
 // A dataset is the keys of the first kind; the last three of them may be left out, and so may
 // "work" and the keys from "batch_size" on. Keys and defaults are those of TrainerSpec. "predict"
 // reads no labels, whatever its dataset says.
@@ -47,7 +47,8 @@ struct JobRequest {
   LoraSpec lora;
   int64_t top_layers = 0;
   std::string pooling;
-  ImageSpec image;  // how images are varied is not looked at
+  ImageSpec image;                               // how images are varied is not looked at
+  int64_t beam_size = DecodingSpec().beam_size;  // "translation"
 };
 
 using InspectRequest = std::variant<DatasetSpec, ModelRequest, JobRequest>;

@@ -26,6 +26,25 @@ int64_t TextRows::CountTokens(const std::vector<std::string>& texts) const {
   return static_cast<int64_t>(encoding.ids.size());
 }
 
+absl::StatusOr<Problems> TranslationRows::Read(
+    const DatasetSpec& spec, absl::FunctionRef<void(const InspectedRow&)> on_row) {
+  const bool pairs = spec.label_kind == "text";
+  ATTUNE_ASSIGN_OR_RETURN(LabelledTextScan scan,
+                          ScanLabelledText(spec, [&](const LabelledExample& example) {
+                            on_row({example,
+                                    example.texts,
+                                    {"", example.line, 0, "", ""},
+                                    CountTokens(example.texts.front()),
+                                    pairs ? CountTokens(example.translation) : 0});
+                          }));
+  largest_file_ = std::max(largest_file_, scan.size_bytes);
+  return std::move(scan.problems);
+}
+
+int64_t TranslationRows::CountTokens(const std::string& text) const {
+  return static_cast<int64_t>(pieces_.Encode(text).size()) + 1;
+}
+
 absl::StatusOr<Problems> ImageRows::Read(const DatasetSpec& spec,
                                          absl::FunctionRef<void(const InspectedRow&)> on_row) {
   Problems problems;

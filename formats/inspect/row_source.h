@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "formats/datasets/labelled_text.h"
 #include "formats/problems.h"
+#include "formats/tokenizers/sentence_piece.h"
 #include "formats/tokenizers/tokenizer.h"
 
 namespace attune {
@@ -21,6 +22,7 @@ struct InspectedRow {
   const std::vector<std::string>& content;  // what makes two rows the same
   Problem place;                            // for what is wrong with it
   int64_t tokens = 0;                       // before truncation; of an image none
+  int64_t target_tokens = 0;                // of its translation, where there is one
 };
 
 class RowSource {
@@ -45,6 +47,22 @@ class TextRows : public RowSource {
   int64_t CountTokens(const std::vector<std::string>& texts) const;
 
   const Tokenizer& tokenizer_;
+  int64_t largest_file_ = 0;
+};
+
+// Texts, with their translations where the spec reads any. Either side ends with </s>.
+class TranslationRows : public RowSource {
+ public:
+  explicit TranslationRows(const SentencePiece& pieces) : pieces_(pieces) {}  // borrowed
+
+  absl::StatusOr<Problems> Read(const DatasetSpec& spec,
+                                absl::FunctionRef<void(const InspectedRow&)> on_row) override;
+  int64_t largest_file() const { return largest_file_; }  // bytes
+
+ private:
+  int64_t CountTokens(const std::string& text) const;
+
+  const SentencePiece& pieces_;
   int64_t largest_file_ = 0;
 };
 

@@ -40,7 +40,7 @@ absl::Status SetInspection::Read(const DatasetSpec& spec, const std::string& nam
 void SetInspection::AddRow(const InspectedRow& row, const std::string& name) {
   Set& set = sets_.at(name);
   set.labels.Add(row.example);
-  CountTokens(row.tokens, &set.report);
+  CountTokens(row, &set.report);
   const uint64_t hash = SplitHash(row.content);
   set.contents.try_emplace(hash, row.example.line);
   // The halves of a split share nothing: it goes by the same hash.
@@ -58,11 +58,16 @@ void SetInspection::CheckLabels(const InspectedRow& row, Problems* problems) con
   }
 }
 
-void SetInspection::CountTokens(int64_t tokens, SetReport* report) const {
-  report->token_lengths.Add(tokens);
-  report->max_tokens = std::max(report->max_tokens, tokens);
-  report->rows.Add(std::min(tokens, max_length_));
-  if (tokens > max_length_) ++report->truncated;
+void SetInspection::CountTokens(const InspectedRow& row, SetReport* report) const {
+  report->token_lengths.Add(row.tokens);
+  report->max_tokens = std::max(report->max_tokens, row.tokens);
+  report->rows.Add(std::min(row.tokens, max_length_));
+  if (row.target_tokens > 0) {
+    report->target_lengths.Add(row.target_tokens);
+    report->max_target_tokens = std::max(report->max_target_tokens, row.target_tokens);
+    report->targets.Add(std::min(row.target_tokens, max_length_));
+  }
+  if (std::max(row.tokens, row.target_tokens) > max_length_) ++report->truncated;
 }
 
 void SetInspection::FindOverlap(const std::string& name, uint64_t hash, int64_t line) {

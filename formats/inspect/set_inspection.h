@@ -40,7 +40,7 @@ class SetInspection {
 
   void AddRow(const InspectedRow& row, const std::string& name);
   void CheckLabels(const InspectedRow& row, Problems* problems) const;
-  void CountTokens(int64_t tokens, SetReport* report) const;
+  void CountTokens(const InspectedRow& row, SetReport* report) const;
   void FindOverlap(const std::string& name, uint64_t hash, int64_t line);
 
   RowSource& rows_;

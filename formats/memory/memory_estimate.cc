@@ -43,17 +43,13 @@ bool EndsInModule(std::string_view name, std::string_view module) {
   return name.substr(at) == module && (at == 0 || name[at - 1] == '.');
 }
 
-// Parameters of the adapters beside one linear layer [out, in], or none.
+// Of what adapts the tensor, if it is the weight of a layer's linear layer.
 int64_t AdapterParameters(const MemoryInputs& inputs, const ExpectedTensor& tensor) {
   constexpr std::string_view kWeight = ".weight";
   if (tensor.shape.size() != 2 || LayerOf(tensor.name) < 0) return 0;
   std::string module = ExportName(inputs.model, tensor.name);
   module.resize(module.size() - kWeight.size());
-  const auto& targets = inputs.lora.target_modules;
-  const bool adapted = std::any_of(targets.begin(), targets.end(), [&](const std::string& target) {
-    return target == "all-linear" || EndsInModule(module, target);
-  });
-  return adapted ? inputs.lora.rank * (tensor.shape[0] + tensor.shape[1]) : 0;
+  return AdapterParameters(inputs.lora, module, tensor.shape[0], tensor.shape[1]);
 }
 
 int64_t HeadOut(const MemoryInputs& inputs) {
@@ -135,6 +131,14 @@ void RowTokens::Add(const RowTokens& more) {
   tokens += more.tokens;
   longest = std::max(longest, more.longest);
   squares += more.squares;
+}
+
+int64_t AdapterParameters(const LoraSpec& lora, std::string_view module, int64_t out, int64_t in) {
+  const auto& targets = lora.target_modules;
+  const bool adapted = std::any_of(targets.begin(), targets.end(), [&](const std::string& target) {
+    return target == "all-linear" || EndsInModule(module, target);
+  });
+  return adapted ? lora.rank * (out + in) : 0;
 }
 
 int64_t LongestBatch(const RowTokens& rows, int64_t batch_size) {

@@ -32,6 +32,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/trainer_protocol.h"
 #include "formats/weights/hf_config.h"
@@ -51,6 +52,10 @@ struct RowTokens {
 // `batch_size` rows, √(2 ln n) deviations up (the expected maximum of n normal draws), within what
 // is possible.
 int64_t LongestBatch(const RowTokens& rows, int64_t batch_size);
+
+// Parameters of the adapters beside one linear layer [out, in]; 0 where none of the targets names
+// it.
+int64_t AdapterParameters(const LoraSpec& lora, std::string_view module, int64_t out, int64_t in);
 
 struct MemoryInputs {
   EncoderConfig model;

@@ -7,24 +7,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
-#include "formats/files/regular_file.h"
 #include "formats/text/name_list.h"
-#include "formats/text/utf8.h"
 #include "formats/weights/efficientnet_plan.h"
+#include "formats/weights/folder_files.h"
 #include "formats/weights/hf_config.h"
 #include "formats/weights/weights_files.h"
 
 namespace attune {
 namespace {
 
-constexpr size_t kMaxEntries = 1000;
 constexpr char kOwnWeights[] = "Use the config.json and the weights of one and the same model.";
 constexpr char kTimmFolder[] = "Hand in a model folder in timm's layout.";
 constexpr char kClassifierWeight[] = "classifier.weight", kClassifierBias[] = "classifier.bias";
-
-bool IsFloating(const TensorInfo& tensor) {
-  return tensor.dtype == DType::kF32 || tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16;
-}
 
 }  // namespace
 
@@ -53,9 +47,7 @@ class ImageModelFolderReader {
   }
 
   bool ReadConfig() {
-    const absl::StatusOr<RegularFile> file = RegularFile::OpenIn(folder_->dir_, "config.json");
-    absl::StatusOr<std::string> text =
-        file.ok() ? file->ReadAll(kMaxConfigBytes) : absl::StatusOr<std::string>(file.status());
+    absl::StatusOr<std::string> text = ReadModelFile(folder_->dir_, "config.json", kMaxConfigBytes);
     if (!text.ok()) {
       Refuse("config.json", std::string(text.status().message()), kTimmFolder);
       return false;
@@ -67,20 +59,9 @@ class ImageModelFolderReader {
 
   // Models of this size have one file.
   bool OpenWeights() {
-    const auto entries = ListFolder(folder_->dir_, kMaxEntries);
-    if (!entries.ok()) {
-      Refuse("", std::string(entries.status().message()), kTimmFolder);
-      return false;
-    }
-    std::set<std::string> names;
-    for (const FolderEntry& entry : *entries) {
-      if (entry.kind == FolderEntry::Kind::kOther) {
-        Refuse(Printable(entry.name, 255), "a link, pipe, socket or device",
-               "Put the file itself in the folder.");
-      }
-      const bool file = entry.kind == FolderEntry::Kind::kFile;
-      if (file && !absl::EndsWith(entry.name, ".index.json")) names.insert(entry.name);
-    }
+    std::set<std::string> names = ModelFileNames(folder_->dir_, kTimmFolder, problems_);
+    if (!problems_.empty()) return false;
+    std::erase_if(names, [](const auto& name) { return absl::EndsWith(name, ".index.json"); });
     auto files = OpenWeightsFiles(folder_->dir_, names, problems_);
     if (!problems_.empty()) return false;
     folder_->file_ = std::move(files.front());

@@ -8,22 +8,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
-#include "formats/files/regular_file.h"
 #include "formats/text/utf8.h"
 #include "formats/weights/encoder_tensors.h"
+#include "formats/weights/folder_files.h"
 #include "formats/weights/sentence_modules.h"
 #include "formats/weights/weights_files.h"
 
 namespace attune {
 namespace {
 
-constexpr size_t kMaxEntries = 1000;
 constexpr size_t kListed = 20;
+constexpr char kHuggingFace[] = "Hand in a Hugging Face model folder.";
 constexpr char kOwnWeights[] = "Use the config.json and the weights of one and the same model.";
-
-bool IsFloating(const TensorInfo& tensor) {
-  return tensor.dtype == DType::kF32 || tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16;
-}
 
 }  // namespace
 
@@ -51,18 +47,7 @@ class ModelFolderReader {
   bool Has(const std::string& name) const { return names_.contains(name); }
 
   bool ReadNames() {
-    const auto entries = ListFolder(folder_->dir_, kMaxEntries);
-    if (!entries.ok()) {
-      Refuse("", std::string(entries.status().message()), "Hand in a Hugging Face model folder.");
-      return false;
-    }
-    for (const FolderEntry& entry : *entries) {
-      if (entry.kind == FolderEntry::Kind::kOther) {
-        Refuse(Printable(entry.name, 255), "a link, pipe, socket or device",
-               "Put the file itself in the folder.");
-      }
-      if (entry.kind == FolderEntry::Kind::kFile) names_.insert(entry.name);
-    }
+    names_ = ModelFileNames(folder_->dir_, kHuggingFace, problems_);
     for (const std::string& name : TokenizerFileNames()) {
       if (Has(name)) folder_->tokenizer_files_.push_back(name);
     }
@@ -79,7 +64,6 @@ class ModelFolderReader {
     if (modules_.pooling.has_value()) ReadPooling(*modules_.pooling);
     if (modules_.transformer.empty()) return problems_.empty();
     folder_->dir_ = absl::StrCat(root_, "/", modules_.transformer);
-    names_.clear();
     folder_->tokenizer_files_.clear();
     return ReadNames();
   }
@@ -90,10 +74,8 @@ class ModelFolderReader {
 
   // The module's config.json; nothing when the model files alone were handed in.
   std::optional<std::string> ReadModule(const std::string& module) {
-    const std::string dir = absl::StrCat(root_, "/", module);
-    const absl::StatusOr<RegularFile> file = RegularFile::OpenIn(dir, "config.json");
     const absl::StatusOr<std::string> text =
-        file.ok() ? file->ReadAll(kMaxConfigBytes) : absl::StatusOr<std::string>(file.status());
+        ReadModelFile(absl::StrCat(root_, "/", module), "config.json", kMaxConfigBytes);
     if (text.ok()) return *text;
     if (!absl::IsNotFound(text.status())) {
       Refuse(ConfigOf(module), std::string(text.status().message()),
@@ -133,12 +115,8 @@ class ModelFolderReader {
   }
 
   absl::StatusOr<std::string> ReadFile(const std::string& name, int64_t limit) {
-    const absl::StatusOr<RegularFile> file = RegularFile::OpenIn(folder_->dir_, name);
-    absl::StatusOr<std::string> text =
-        file.ok() ? file->ReadAll(limit) : absl::StatusOr<std::string>(file.status());
-    if (!text.ok()) {
-      Refuse(name, std::string(text.status().message()), "Hand in a Hugging Face model folder.");
-    }
+    absl::StatusOr<std::string> text = ReadModelFile(folder_->dir_, name, limit);
+    if (!text.ok()) Refuse(name, std::string(text.status().message()), kHuggingFace);
     return text;
   }
 

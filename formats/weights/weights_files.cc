@@ -145,4 +145,8 @@ std::unique_ptr<SafetensorsFile> OpenWeightsFile(const std::string& dir, const s
   return OpenNamed(dir, kSingle, absl::StrCat(prefix, kSingle), problems);
 }
 
+bool IsFloating(const TensorInfo& tensor) {
+  return tensor.dtype == DType::kF32 || tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16;
+}
+
 }  // namespace attune

@@ -24,4 +24,7 @@ std::vector<std::unique_ptr<SafetensorsFile>> OpenWeightsFiles(const std::string
 std::unique_ptr<SafetensorsFile> OpenWeightsFile(const std::string& dir, const std::string& prefix,
                                                  Problems& problems);
 
+// Whether its values can be read as float: F32, F16 or BF16.
+bool IsFloating(const TensorInfo& tensor);
+
 }  // namespace attune

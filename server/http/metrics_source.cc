@@ -28,7 +28,8 @@ using google::protobuf::Timestamp;
 using google::protobuf::util::TimeUtil;
 using Families = std::vector<prometheus::MetricFamily>;
 
-constexpr std::string_view kTasks[] = {"text_classification", "image_classification"};
+constexpr std::string_view kTasks[] = {"text_classification", "image_classification",
+                                       "translation"};
 constexpr std::string_view kResults[] = {"succeeded", "failed", "cancelled"};
 constexpr std::string_view kStages[] = {"load",      "tokenize", "forward",   "backward",
                                         "optimizer", "eval",     "checkpoint"};

@@ -246,7 +246,9 @@ absl::Status Inspection::Impl::BeginCheck(Snapshot& snapshot, const v1::JobSpec&
     if (!dataset) return std::nullopt;
     return DatasetFile{*dataset, blobs.PathOf(dataset->file().sha256())};
   };
-  request = JobRequestJson({model_dir, file(rows.train), file(rows.eval), file(rows.test)}, spec);
+  request = JobRequestJson(
+      {model_dir, rows.model.model_type(), file(rows.train), file(rows.eval), file(rows.test)},
+      spec);
   return absl::OkStatus();
 }
 

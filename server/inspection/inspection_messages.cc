@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
+#include "base/trainer_protocol.h"
 #include "nlohmann/json.hpp"
 
 namespace attune {
@@ -33,6 +34,8 @@ const char* LabelKindName(v1::LabelKind kind) {
       return "multi";
     case v1::LABEL_KIND_NUMBER:
       return "number";
+    case v1::LABEL_KIND_TEXT:
+      return "text";
     case v1::LABEL_KIND_NONE:
       return "none";
     default:
@@ -108,9 +111,18 @@ Json ImageJson(const v1::ImageClassification& task) {
   return {{"size", task.image_size()}, {"batch_norms", BatchNormsName(task.batch_norms())}};
 }
 
+void AddBeam(const v1::Decoding& decoding, Json& json) {
+  if (decoding.beam_size() != 0) json["beam_size"] = decoding.beam_size();
+}
+
 void AddTask(const v1::FineTune& tune, Json& json) {
   if (tune.has_image_classification()) {
     json["image"] = ImageJson(tune.image_classification());
+    return;
+  }
+  if (tune.has_translation()) {
+    json["max_length"] = tune.translation().max_length();
+    AddBeam(tune.translation().decoding(), json);
     return;
   }
   json["max_length"] = tune.text_classification().max_length();
@@ -119,10 +131,24 @@ void AddTask(const v1::FineTune& tune, Json& json) {
   }
 }
 
-// Evaluate and Predict are of the task that their rows are of.
-bool IsOfImages(const JobCheckInputs& inputs, const v1::JobSpec& spec) {
-  if (spec.has_fine_tune()) return spec.fine_tune().has_image_classification();
-  return inputs.test && inputs.test->dataset.format() == v1::Dataset::IMAGES;
+// Evaluate and Predict are of the task that their rows and the model are of; the spec may have been
+// stored when the model was not known yet.
+const char* TaskOf(const JobCheckInputs& inputs, const v1::JobSpec& spec) {
+  const v1::FineTune& tune = spec.fine_tune();
+  const bool images = spec.has_fine_tune()
+                          ? tune.has_image_classification()
+                          : inputs.test && inputs.test->dataset.format() == v1::Dataset::IMAGES;
+  if (images) return "image_classification";
+  const bool translates =
+      spec.has_fine_tune() ? tune.has_translation() : inputs.model_type == kMarianSsru;
+  return translates ? "translation" : "text_classification";
+}
+
+// What Evaluate and Predict have in common, of texts.
+template <typename Work>
+void AddUse(const Work& work, std::string_view task, Json& json) {
+  json["max_length"] = work.max_length();
+  if (task == "translation") AddBeam(work.decoding(), json);
 }
 
 void AddFineTune(const JobCheckInputs& inputs, const v1::FineTune& tune, Json& json) {
@@ -208,19 +234,16 @@ std::string ModelRequestJson(std::string_view dir) {
 }
 
 std::string JobRequestJson(const JobCheckInputs& inputs, const v1::JobSpec& spec) {
-  const bool images = IsOfImages(inputs, spec);
-  Json json = {{"kind", "job"},
-               {"model_dir", inputs.model_dir},
-               {"task", images ? "image_classification" : "text_classification"}};
+  const std::string_view task = TaskOf(inputs, spec);
+  Json json = {{"kind", "job"}, {"model_dir", inputs.model_dir}, {"task", task}};
   if (spec.has_fine_tune()) {
     AddFineTune(inputs, spec.fine_tune(), json);
     return Dump(json);
   }
   json["work"] = spec.has_evaluate() ? "evaluate" : "predict";
   json["test"] = OptionalJson(inputs.test);
-  if (images) return Dump(json);
-  json["max_length"] =
-      spec.has_evaluate() ? spec.evaluate().max_length() : spec.predict().max_length();
+  if (task == "image_classification") return Dump(json);
+  spec.has_evaluate() ? AddUse(spec.evaluate(), task, json) : AddUse(spec.predict(), task, json);
   return Dump(json);
 }
 

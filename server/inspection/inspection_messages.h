@@ -25,7 +25,7 @@ std::string DatasetRequestJson(const DatasetFile& file);
 std::string ModelRequestJson(std::string_view dir);
 
 struct JobCheckInputs {
-  std::string model_dir;
+  std::string model_dir, model_type;
   std::optional<DatasetFile> train, eval;  // of a FineTune
   std::optional<DatasetFile> test;         // of a FineTune, or what Evaluate or Predict reads
 };

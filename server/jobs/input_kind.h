@@ -5,18 +5,23 @@
 #include <string>
 
 #include "attune/v1/dataset.pb.h"
+#include "attune/v1/job_spec.pb.h"
 #include "attune/v1/model.pb.h"
 
 namespace attune {
 
-enum class InputKind { kTexts, kImages };
+// kPairs: texts and their translations.
+enum class InputKind { kTexts, kImages, kPairs };
 
 InputKind KindOf(const v1::Dataset& dataset);
 // Of a READY model: before, nobody knows its family.
 InputKind KindOf(const v1::Model& model);
+// Of its task.
+InputKind KindOf(const v1::FineTune& tune);
 
-std::string KindWord(InputKind kind);  // "texts", "images"
-// "text_classification", "image_classification".
+std::string KindWord(InputKind kind);   // "texts", "images", "translation pairs"
+std::string ModelWord(InputKind kind);  // "reads texts", "reads images", "translates texts"
+// "text_classification", "image_classification", "translation".
 std::string TaskOn(InputKind kind);
 
 }  // namespace attune

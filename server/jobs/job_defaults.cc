@@ -12,6 +12,9 @@ constexpr double kHeadLearningRate = 1e-3;                // a new layer on feat
 // Convolutional networks with fixed batch norm statistics, an ImageNet base and a few thousand
 // images: Fashion-MNIST 2,000/1,000 in two epochs 0.865.
 constexpr double kImageLearningRate = 3e-4;
+// A small distilled model: with 1e-3 on all linear layers what it knew outside the new domain
+// stays.
+constexpr double kTranslationLoraLearningRate = 1e-3;
 
 template <typename Message, typename Value>
 void Default(Message& message, bool set, void (Message::*setter)(Value), Value value) {
@@ -19,17 +22,20 @@ void Default(Message& message, bool set, void (Message::*setter)(Value), Value v
 }
 
 double LearningRateOf(const v1::FineTune& tune) {
-  if (tune.has_lora()) return kLoraLearningRate;
   if (tune.has_head()) return kHeadLearningRate;
-  return tune.has_image_classification() ? kImageLearningRate : kLearningRate;
+  if (tune.has_image_classification()) return kImageLearningRate;
+  if (!tune.has_lora()) return kLearningRate;
+  return tune.has_translation() ? kTranslationLoraLearningRate : kLoraLearningRate;
 }
+
+int64_t BatchSizeOf(const v1::FineTune& tune) { return tune.has_text_classification() ? 8 : 32; }
 
 void FillHyperparameters(v1::FineTune& tune) {
   using H = v1::Hyperparameters;
   H& h = *tune.mutable_hyperparameters();
   const bool images = tune.has_image_classification();
   Default(h, h.has_epochs(), &H::set_epochs, images && tune.has_head() ? 5.0 : 3.0);
-  Default(h, h.has_batch_size(), &H::set_batch_size, int64_t{images ? 32 : 8});
+  Default(h, h.has_batch_size(), &H::set_batch_size, BatchSizeOf(tune));
   Default(h, h.has_gradient_accumulation_steps(), &H::set_gradient_accumulation_steps, int64_t{1});
   Default(h, h.has_learning_rate(), &H::set_learning_rate, LearningRateOf(tune));
   Default(h, h.has_warmup_ratio(), &H::set_warmup_ratio, 0.0);
@@ -46,9 +52,11 @@ void FillHyperparameters(v1::FineTune& tune) {
   if (h.precision() == v1::PRECISION_UNSPECIFIED) h.set_precision(v1::PRECISION_FP32);
 }
 
-// The query and value projections, by the names that a family gives them.
+// The query and value projections, by the names that a family gives them; of a translation model,
+// which is small, all.
 void FillTargets(v1::LoraTuning& lora, const v1::Model& base) {
   if (!lora.target_modules().empty() || base.state() != v1::Model::READY) return;
+  if (KindOf(base) == InputKind::kPairs) return lora.add_target_modules("all-linear");
   const bool distilbert = base.model_type() == "distilbert";
   lora.add_target_modules(distilbert ? "q_lin" : "query");
   lora.add_target_modules(distilbert ? "v_lin" : "value");
@@ -66,7 +74,14 @@ void FillMethod(v1::FineTune& tune, const v1::Model& base) {
   FillTargets(lora, base);
 }
 
+void FillDecoding(v1::Decoding& decoding) {
+  using D = v1::Decoding;
+  Default(decoding, decoding.beam_size() != 0, &D::set_beam_size, int64_t{1});
+  Default(decoding, decoding.has_length_penalty(), &D::set_length_penalty, 1.0);
+}
+
 void FillTask(v1::FineTune& tune) {
+  if (tune.has_translation()) FillDecoding(*tune.mutable_translation()->mutable_decoding());
   if (!tune.has_image_classification()) return;
   v1::ImageClassification& task = *tune.mutable_image_classification();
   if (task.batch_norms() == v1::BATCH_NORMS_UNSPECIFIED) {
@@ -92,6 +107,17 @@ void FillPolicies(v1::FineTune& tune, const v1::Dataset& train) {
           int64_t{0});
 }
 
+// What Evaluate and Predict have in common. A model that is still CHECKING may prove to be of
+// another task than the rows suggest; then that is set when this is filled again.
+template <typename Work>
+void FillUse(Work& work, const JobInputs& inputs) {
+  const bool known = inputs.model.state() == v1::Model::READY;
+  const InputKind rows = KindOf(*inputs.test);
+  const InputKind kind = known && rows != InputKind::kImages ? KindOf(inputs.model) : rows;
+  work.set_task(TaskOn(kind));
+  if (known && kind == InputKind::kPairs) FillDecoding(*work.mutable_decoding());
+}
+
 }  // namespace
 
 void FillDefaults(v1::JobSpec& spec, const JobInputs& inputs) {
@@ -102,9 +128,9 @@ void FillDefaults(v1::JobSpec& spec, const JobInputs& inputs) {
     FillHyperparameters(tune);
     FillPolicies(tune, *inputs.train);
   } else if (spec.has_predict()) {
-    spec.mutable_predict()->set_task(TaskOn(KindOf(*inputs.test)));
+    FillUse(*spec.mutable_predict(), inputs);
   } else if (spec.has_evaluate()) {
-    spec.mutable_evaluate()->set_task(TaskOn(KindOf(*inputs.test)));
+    FillUse(*spec.mutable_evaluate(), inputs);
     Default(*spec.mutable_evaluate(), spec.evaluate().has_compare_base(),
             &v1::Evaluate::set_compare_base, inputs.compare.has_value());
   }

@@ -14,7 +14,8 @@ namespace {
 
 void CheckHeldOut(const char* field, const std::optional<v1::Dataset>& dataset,
                   const v1::Dataset& train, FieldChecks& checks) {
-  if (!dataset || LabelKindOf(*dataset) == LabelKindOf(train)) return;
+  if (!dataset || KindOf(*dataset) != KindOf(train)) return;  // refused as such
+  if (LabelKindOf(*dataset) == LabelKindOf(train)) return;
   checks.Add(field,
              absl::StrCat("must have labels of the same kind as the training dataset: those "
                           "of ",
@@ -26,45 +27,70 @@ void CheckMetric(const std::string& metric, InputKind rows, v1::LabelKind kind,
                  FieldChecks& checks) {
   const std::vector<std::string> known = MetricsOf(rows, kind);
   if (metric.empty() || std::find(known.begin(), known.end(), metric) != known.end()) return;
+  const std::string owner =
+      rows == InputKind::kPairs
+          ? "translations have"
+          : absl::StrCat(LabelKindWord(kind), " labels of ", KindWord(rows), " have");
   checks.Add("job.spec.fine_tune.evaluation.best_metric",
-             absl::StrCat("must be one that ", LabelKindWord(kind), " labels of ", KindWord(rows),
-                          " have: ", absl::StrJoin(known, ", "), "; got ", Echo(metric),
-                          DidYouMean(metric, known)));
-}
-
-// What a job with another kind of rows, or on another kind of model, is to do instead.
-std::string TaskRemedy(InputKind task) {
-  return task == InputKind::kImages ? "name one of images, or use the task text_classification"
-                                    : "name one of texts, or use the task image_classification";
+             absl::StrCat("must be one that ", owner, ": ", absl::StrJoin(known, ", "), "; got ",
+                          Echo(metric), DidYouMean(metric, known)));
 }
 
 void CheckRows(const char* field, const std::optional<v1::Dataset>& dataset, InputKind task,
                FieldChecks& checks) {
   if (!dataset || KindOf(*dataset) == task) return;
-  checks.Add(field, absl::StrCat(dataset->name(), " holds ", KindWord(KindOf(*dataset)), ", and ",
-                                 TaskOn(task), " needs ", KindWord(task), "; ", TaskRemedy(task)));
+  const InputKind rows = KindOf(*dataset);
+  checks.Add(
+      field,
+      absl::StrCat(dataset->name(), " holds ", KindWord(rows), ", and ", TaskOn(task), " needs ",
+                   KindWord(task), task == InputKind::kPairs ? " (label_kind LABEL_KIND_TEXT)" : "",
+                   "; name one of ", KindWord(task), ", or use the task ", TaskOn(rows)));
 }
 
-void CheckModel(const std::string& field, const v1::Model& model, InputKind rows,
-                std::string_view remedy, FieldChecks& checks) {
-  if (model.state() != v1::Model::READY || KindOf(model) == rows) return;
-  checks.Add(field, absl::StrCat(model.name(), " (", model.model_type(), ") reads ",
-                                 KindWord(KindOf(model)), ", not ", KindWord(rows), "; ",
-                                 absl::string_view(remedy.data(), remedy.size())));
+// "models/x (bert) reads texts".
+std::string InWords(const v1::Model& model) {
+  return absl::StrCat(model.name(), " (", model.model_type(), ") ", ModelWord(KindOf(model)));
 }
 
-// Dataset, base, task and method are all of texts or all of images.
+void CheckBase(const v1::Model& model, InputKind task, FieldChecks& checks) {
+  if (model.state() != v1::Model::READY || KindOf(model) == task) return;
+  checks.Add(
+      "job.spec.fine_tune.base_model",
+      absl::StrCat(InWords(model), ", and ", TaskOn(task), " needs a model that ", ModelWord(task),
+                   "; name such a one, or use the task ", TaskOn(KindOf(model))));
+}
+
+// Dataset, base, task and method are all of texts, all of images or all of translation.
 void CheckKinds(const v1::FineTune& tune, const JobInputs& inputs, FieldChecks& checks) {
-  const InputKind task = tune.has_image_classification() ? InputKind::kImages : InputKind::kTexts;
+  const InputKind task = KindOf(tune);
   CheckRows("job.spec.fine_tune.train_dataset", inputs.train, task, checks);
   CheckRows("job.spec.fine_tune.eval_dataset", inputs.eval, task, checks);
   CheckRows("job.spec.fine_tune.test_dataset", inputs.test, task, checks);
-  CheckModel("job.spec.fine_tune.base_model", inputs.model, task, TaskRemedy(task), checks);
+  CheckBase(inputs.model, task, checks);
   if (tune.has_lora() && task == InputKind::kImages) {
     checks.Add("job.spec.fine_tune.lora",
                "does not fit image_classification: LoRA adapts linear layers, which a "
                "convolutional network has none of; use full, head or partial");
   }
+  if (tune.has_head() && task == InputKind::kPairs) {
+    checks.Add("job.spec.fine_tune.head",
+               "does not fit translation: a translation model has no head; use full, lora or "
+               "partial");
+  }
+}
+
+void CheckWeighting(const v1::FineTune& tune, const v1::Dataset& train, FieldChecks& checks) {
+  const bool images = tune.has_image_classification();
+  const v1::ClassWeighting weighting = images ? tune.image_classification().class_weighting()
+                                              : tune.text_classification().class_weighting();
+  if (weighting == v1::CLASS_WEIGHTING_UNSPECIFIED || LabelKindOf(train) != v1::LABEL_KIND_NUMBER) {
+    return;
+  }
+  checks.Add(
+      absl::StrCat("job.spec.fine_tune.", images ? "image_classification" : "text_classification",
+                   ".class_weighting"),
+      absl::StrCat("must not be set: the labels of ", train.name(),
+                   " are numbers, which have no classes"));
 }
 
 void CheckTune(const v1::FineTune& tune, const JobInputs& inputs, FieldChecks& checks) {
@@ -80,26 +106,20 @@ void CheckTune(const v1::FineTune& tune, const JobInputs& inputs, FieldChecks& c
   CheckHeldOut("job.spec.fine_tune.eval_dataset", inputs.eval, *inputs.train, checks);
   CheckHeldOut("job.spec.fine_tune.test_dataset", inputs.test, *inputs.train, checks);
   CheckMetric(tune.evaluation().best_metric(), KindOf(*inputs.train), kind, checks);
-  if (tune.hyperparameters().label_smoothing() > 0 && kind != v1::LABEL_KIND_SINGLE) {
+  if (tune.hyperparameters().label_smoothing() > 0 && kind != v1::LABEL_KIND_SINGLE &&
+      kind != v1::LABEL_KIND_TEXT) {
     checks.Add("job.spec.fine_tune.hyperparameters.label_smoothing",
                absl::StrCat("must be 0: the labels of ", inputs.train->name(), " are ",
-                            LabelKindWord(kind), ", and only single-label ones can be smoothed"));
+                            LabelKindWord(kind),
+                            ", and only single-label ones and translations can be smoothed"));
   }
-  const bool images = tune.has_image_classification();
-  const v1::ClassWeighting weighting = images ? tune.image_classification().class_weighting()
-                                              : tune.text_classification().class_weighting();
-  if (weighting != v1::CLASS_WEIGHTING_UNSPECIFIED && kind == v1::LABEL_KIND_NUMBER) {
-    checks.Add(
-        absl::StrCat("job.spec.fine_tune.", images ? "image_classification" : "text_classification",
-                     ".class_weighting"),
-        absl::StrCat("must not be set: the labels of ", inputs.train->name(),
-                     " are numbers, which have no classes"));
-  }
+  CheckWeighting(tune, *inputs.train, checks);
 }
 
 // The work needs a head that was trained before.
 void CheckClassifier(const std::string& field, const v1::Model& model, FieldChecks& checks) {
-  if (model.state() != v1::Model::READY || !model.labels().empty() ||
+  if (model.state() != v1::Model::READY || KindOf(model) == InputKind::kPairs ||
+      !model.labels().empty() ||
       absl::EndsWith(model.architecture(), "ForSequenceClassification")) {
     return;
   }
@@ -109,13 +129,41 @@ void CheckClassifier(const std::string& field, const v1::Model& model, FieldChec
                                  "; name a model that a fine-tuning job made, or tune it first"));
 }
 
-// What Evaluate and Predict have in common.
+// Of a text, whose label is not read, every model of texts can say something.
+bool CanPredict(InputKind model, InputKind rows) {
+  return (model == InputKind::kImages) == (rows == InputKind::kImages);
+}
+
+// What hangs on whether the model translates.
+template <typename Work>
+void CheckTranslation(const std::string& base, const Work& work, const JobInputs& inputs,
+                      FieldChecks& checks) {
+  const bool translates = KindOf(inputs.model) == InputKind::kPairs;
+  if (inputs.model.state() != v1::Model::READY) return;
+  if (work.has_decoding() && !translates) {
+    checks.Add(base + ".decoding", absl::StrCat("must not be set: ", InWords(inputs.model),
+                                                "; decoding is what a translation model does"));
+  }
+  if (const int texts = inputs.test->columns().text_size(); translates && texts > 1) {
+    checks.Add(
+        base + ".dataset",
+        absl::StrCat("must have one text column, which is translated; ", inputs.test->name(),
+                     " has ", texts, ": add the file again with the column of the source alone"));
+  }
+}
+
+// What Evaluate and Predict have in common. `fits`: the model's kind and that of the rows.
 template <typename Work>
 void CheckUse(const std::string& base, const Work& work, const JobInputs& inputs,
-              FieldChecks& checks) {
+              bool (*fits)(InputKind, InputKind), FieldChecks& checks) {
   const InputKind rows = KindOf(*inputs.test);
-  CheckModel(base + ".model", inputs.model, rows, "name another model or other data", checks);
+  if (inputs.model.state() == v1::Model::READY && !fits(KindOf(inputs.model), rows)) {
+    checks.Add(base + ".model",
+               absl::StrCat(InWords(inputs.model), ", and ", inputs.test->name(), " holds ",
+                            KindWord(rows), "; name another model or other data"));
+  }
   CheckClassifier(base + ".model", inputs.model, checks);
+  CheckTranslation(base, work, inputs, checks);
   if (work.max_length() > 0 && rows == InputKind::kImages) {
     checks.Add(base + ".max_length", absl::StrCat("must be 0: ", inputs.test->name(),
                                                   " holds images, which have no "
@@ -124,7 +172,8 @@ void CheckUse(const std::string& base, const Work& work, const JobInputs& inputs
 }
 
 void CheckEvaluate(const v1::Evaluate& evaluate, const JobInputs& inputs, FieldChecks& checks) {
-  CheckUse("job.spec.evaluate", evaluate, inputs, checks);
+  const auto same = [](InputKind model, InputKind rows) { return model == rows; };
+  CheckUse("job.spec.evaluate", evaluate, inputs, same, checks);
   const v1::LabelKind kind = LabelKindOf(*inputs.test);
   if (kind == v1::LABEL_KIND_NONE) {
     checks.Add("job.spec.evaluate.dataset",
@@ -154,6 +203,8 @@ std::string LabelKindWord(v1::LabelKind kind) {
       return "number";
     case v1::LABEL_KIND_NONE:
       return "absent";
+    case v1::LABEL_KIND_TEXT:
+      return "translations";
     default:
       return "single-label";
   }
@@ -169,7 +220,7 @@ std::vector<FieldViolation> CheckFit(const v1::JobSpec& spec, const JobInputs& i
       CheckEvaluate(spec.evaluate(), inputs, checks);
       break;
     case v1::JobSpec::kPredict:
-      CheckUse("job.spec.predict", spec.predict(), inputs, checks);
+      CheckUse("job.spec.predict", spec.predict(), inputs, CanPredict, checks);
       break;
     case v1::JobSpec::WORK_NOT_SET:
       break;  // refused by the validator
@@ -178,6 +229,7 @@ std::vector<FieldViolation> CheckFit(const v1::JobSpec& spec, const JobInputs& i
 }
 
 std::vector<std::string> MetricsOf(InputKind rows, v1::LabelKind kind) {
+  if (rows == InputKind::kPairs) return {"chrf", "bleu", "token_accuracy", "loss", "perplexity"};
   if (kind == v1::LABEL_KIND_MULTI) {
     return {"micro_f1", "subset_accuracy", "macro_f1", "auc", "loss"};
   }

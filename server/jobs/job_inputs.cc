@@ -78,6 +78,11 @@ absl::StatusOr<std::optional<v1::LabelKind>> ReadTrainedKind(const Snapshot& sna
   return LabelKindOf(*dataset);
 }
 
+template <typename Work>
+void SetDecoding(const Work& work, Work& part) {
+  if (work.has_decoding()) *part.mutable_decoding() = work.decoding();
+}
+
 // What the check and its memory estimate depend on, beside the bytes of the inputs.
 v1::JobSpec CheckedPart(const v1::JobSpec& spec) {
   v1::JobSpec part;
@@ -95,8 +100,10 @@ v1::JobSpec CheckedPart(const v1::JobSpec& spec) {
     tune.clear_checkpoints();
   } else if (spec.has_evaluate()) {
     part.mutable_evaluate()->set_max_length(spec.evaluate().max_length());
+    SetDecoding(spec.evaluate(), *part.mutable_evaluate());
   } else {
     part.mutable_predict()->set_max_length(spec.predict().max_length());
+    SetDecoding(spec.predict(), *part.mutable_predict());
   }
   return part;
 }

@@ -213,6 +213,7 @@ void CheckUseOfModel(const std::string& base, const Work& work, FieldChecks& che
   checks.Reference(base + ".model", "models", work.model());
   checks.Reference(base + ".dataset", "datasets", work.dataset());
   checks.Integer(base + ".max_length", work.max_length(), 0, kMaxRowTokens);
+  CheckDecoding(base + ".decoding", work.decoding(), checks);
 }
 
 void CheckWork(const v1::JobSpec& spec, FieldChecks& checks) {
@@ -265,10 +266,7 @@ std::string RequestDigest(const v1::CreateJobRequest& request) {
 }
 
 std::string TaskName(const v1::JobSpec& spec) {
-  if (spec.has_fine_tune()) {
-    return TaskOn(spec.fine_tune().has_image_classification() ? InputKind::kImages
-                                                              : InputKind::kTexts);
-  }
+  if (spec.has_fine_tune()) return TaskOn(KindOf(spec.fine_tune()));
   const std::string& task = spec.has_evaluate() ? spec.evaluate().task() : spec.predict().task();
   return task.empty() ? TaskOn(InputKind::kTexts) : task;
 }

@@ -19,9 +19,9 @@ std::vector<FieldViolation> ValidateJob(const v1::CreateJobRequest& request);
 // requests.
 std::string RequestDigest(const v1::CreateJobRequest& request);
 
-// "text_classification", "image_classification": the task's name in metrics and in a worker's
-// inventory. Of a complete spec (job_defaults.h); an Evaluate or Predict stored before there was
-// any other task is of texts.
+// "text_classification", "image_classification", "translation": the task's name in metrics and in a
+// worker's inventory. Of a complete spec (job_defaults.h); an Evaluate or Predict stored before
+// there was any other task is of texts.
 std::string TaskName(const v1::JobSpec& spec);
 
 // How it goes about it: "full", "lora", "head", "partial"; "evaluate", "predict".

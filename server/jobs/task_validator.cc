@@ -2,6 +2,7 @@
 #include "server/jobs/task_validator.h"
 
 #include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr int64_t kMinImageSize = 32;
 constexpr int64_t kMaxImageSize = 1024;
+constexpr int64_t kMaxBeamSize = 32;
+constexpr double kMaxLengthPenalty = 4;
 
 void CheckWeighting(const std::string& field, v1::ClassWeighting weighting, FieldChecks& checks) {
   if (v1::ClassWeighting_IsValid(weighting)) return;
@@ -50,6 +53,21 @@ void CheckBatchNorms(const v1::FineTune& tune, v1::BatchNorms batch_norms, Field
   }
 }
 
+void CheckPrecision(const v1::FineTune& tune, std::string_view networks, FieldChecks& checks) {
+  const v1::Precision precision = tune.hyperparameters().precision();
+  if (precision != v1::PRECISION_BF16 && precision != v1::PRECISION_AUTO) return;
+  checks.Add("job.spec.fine_tune.hyperparameters.precision",
+             absl::StrCat("must be PRECISION_FP32 or unset: ", std::string(networks),
+                          " are computed in fp32 only"));
+}
+
+void CheckTranslation(const v1::FineTune& tune, FieldChecks& checks) {
+  const std::string base = "job.spec.fine_tune.translation.";
+  checks.Integer(base + "max_length", tune.translation().max_length(), 0, kMaxRowTokens);
+  CheckDecoding(base + "decoding", tune.translation().decoding(), checks);
+  CheckPrecision(tune, "translation models", checks);
+}
+
 void CheckImages(const v1::FineTune& tune, FieldChecks& checks) {
   const v1::ImageClassification& task = tune.image_classification();
   const std::string base = "job.spec.fine_tune.image_classification.";
@@ -59,14 +77,18 @@ void CheckImages(const v1::FineTune& tune, FieldChecks& checks) {
   CheckWeighting(base + "class_weighting", task.class_weighting(), checks);
   CheckAugmentation(task.augmentation(), checks);
   CheckBatchNorms(tune, task.batch_norms(), checks);
-  const v1::Precision precision = tune.hyperparameters().precision();
-  if (precision == v1::PRECISION_BF16 || precision == v1::PRECISION_AUTO) {
-    checks.Add("job.spec.fine_tune.hyperparameters.precision",
-               "must be PRECISION_FP32 or unset: networks of images are computed in fp32 only");
-  }
+  CheckPrecision(tune, "networks of images", checks);
 }
 
 }  // namespace
+
+void CheckDecoding(const std::string& field, const v1::Decoding& decoding, FieldChecks& checks) {
+  if (decoding.beam_size() != 0) {
+    checks.Integer(field + ".beam_size", decoding.beam_size(), 1, kMaxBeamSize);
+  }
+  checks.Number(field + ".length_penalty", decoding.length_penalty(),
+                {.low = 0, .high = kMaxLengthPenalty});
+}
 
 void CheckTask(const v1::FineTune& tune, FieldChecks& checks) {
   switch (tune.task_case()) {
@@ -74,9 +96,12 @@ void CheckTask(const v1::FineTune& tune, FieldChecks& checks) {
       return CheckTexts(tune.text_classification(), checks);
     case v1::FineTune::kImageClassification:
       return CheckImages(tune, checks);
+    case v1::FineTune::kTranslation:
+      return CheckTranslation(tune, checks);
     case v1::FineTune::TASK_NOT_SET:
       return checks.Add("job.spec.fine_tune.task",
-                        "is required: set text_classification or image_classification");
+                        "is required: set text_classification, image_classification or "
+                        "translation");
   }
 }
 

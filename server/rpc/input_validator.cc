@@ -11,6 +11,8 @@
 #include "absl/strings/str_split.h"
 #include "base/digest.h"
 #include "base/resource_name.h"
+#include "server/jobs/field_checks.h"
+#include "server/jobs/task_validator.h"
 
 namespace attune {
 namespace {
@@ -82,8 +84,17 @@ void CheckColumns(const v1::Dataset& dataset, std::vector<FieldViolation>& out) 
     if (columns.text_size() > 0) {
       out.push_back({"dataset.columns.text", "must be empty: a dataset of images has no texts"});
     }
+    if (columns.label_kind() == v1::LABEL_KIND_TEXT) {
+      out.push_back({"dataset.columns.label_kind",
+                     "must not be LABEL_KIND_TEXT: that is the translation of a text, and this is "
+                     "a dataset of images"});
+    }
   } else if (columns.text_size() < 1 || columns.text_size() > 2) {
     out.push_back({"dataset.columns.text", "must name one column, or two for pairs"});
+  } else if (columns.label_kind() == v1::LABEL_KIND_TEXT && columns.text_size() != 1) {
+    out.push_back({"dataset.columns.text",
+                   "must name one column, the source: with LABEL_KIND_TEXT the label column is its "
+                   "translation"});
   }
   std::vector<std::string> named = {columns.text().begin(), columns.text().end()};
   if (columns.label_kind() != v1::LABEL_KIND_NONE) named.push_back(columns.label());
@@ -105,8 +116,8 @@ void CheckLabels(const v1::TextColumns& columns, std::vector<FieldViolation>& ou
   const v1::LabelKind kind = columns.label_kind();
   if (!v1::LabelKind_IsValid(kind)) {
     out.push_back({"dataset.columns.label_kind",
-                   absl::StrCat("must be LABEL_KIND_SINGLE, LABEL_KIND_MULTI, LABEL_KIND_NUMBER or "
-                                "LABEL_KIND_NONE, got ",
+                   absl::StrCat("must be LABEL_KIND_SINGLE, LABEL_KIND_MULTI, LABEL_KIND_NUMBER, "
+                                "LABEL_KIND_NONE or LABEL_KIND_TEXT, got ",
                                 static_cast<int>(kind))});
   }
   const std::string& separator = columns.label_separator();
@@ -116,7 +127,7 @@ void CheckLabels(const v1::TextColumns& columns, std::vector<FieldViolation>& ou
     out.push_back({"dataset.columns.label_separator", "must be one character, none of control"});
   }
   if (columns.label_names().empty()) return;
-  if (kind == v1::LABEL_KIND_NUMBER || kind == v1::LABEL_KIND_NONE) {
+  if (kind == v1::LABEL_KIND_NUMBER || kind == v1::LABEL_KIND_NONE || kind == v1::LABEL_KIND_TEXT) {
     out.push_back({"dataset.columns.label_names", "has a meaning for classes only"});
   }
   if (columns.label_names().size() > kMaxLabelNames) {
@@ -210,6 +221,9 @@ std::vector<FieldViolation> ValidatePrediction(const v1::PredictRequest& request
   if (request.max_length() < 0) {
     out.push_back({"max_length", absl::StrCat("must be ≥ 0, got ", request.max_length())});
   }
+  FieldChecks checks;
+  CheckDecoding("decoding", request.decoding(), checks);
+  for (FieldViolation& violation : checks.Take()) out.push_back(std::move(violation));
   RowBytes together;
   for (int i = 0; i < request.rows_size(); ++i) {
     CheckRow(request.rows(i), absl::StrCat("rows[", i, "]"), together, out);
@@ -236,8 +250,11 @@ void FillDefaults(v1::Dataset& dataset) {
     if (absl::EndsWith(path, ".tar")) dataset.set_format(v1::Dataset::IMAGES);
   }
   v1::TextColumns& columns = *dataset.mutable_columns();
-  if (columns.text().empty() && dataset.format() != v1::Dataset::IMAGES) columns.add_text("text");
-  if (columns.label().empty()) columns.set_label("label");
+  const bool pairs = columns.label_kind() == v1::LABEL_KIND_TEXT;
+  if (columns.text().empty() && dataset.format() != v1::Dataset::IMAGES) {
+    columns.add_text(pairs ? "source" : "text");
+  }
+  if (columns.label().empty()) columns.set_label(pairs ? "target" : "label");
 }
 
 }  // namespace attune

@@ -26,7 +26,7 @@ absl::Duration TimeoutOf(const grpc::CallbackServerContext& context) {
   return std::max(absl::FromChrono(deadline - now), absl::ZeroDuration());
 }
 
-absl::Status RequireClassifier(const v1::Model& model) {
+absl::Status RequirePredictions(const v1::Model& model) {
   if (model.state() == v1::Model::CHECKING) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "INPUT_NOT_READY",
                      absl::StrCat(model.name(), " is being checked; ask again in a moment"));
@@ -35,7 +35,7 @@ absl::Status RequireClassifier(const v1::Model& model) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "INPUT_NOT_READY",
                      absl::StrCat(model.name(), " is INVALID: ", model.error_message()));
   }
-  if (model.labels().empty()) {
+  if (model.labels().empty() && KindOf(model) != InputKind::kPairs) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "INVALID_MODEL",
                      absl::StrCat(model.name(),
                                   " has no classifier; fine-tune it, and name the model that "
@@ -50,11 +50,16 @@ absl::Status RequireKind(const v1::PredictRequest& request, const v1::Model& mod
   std::vector<FieldViolation> violations;
   for (int i = 0; i < request.rows_size(); ++i) {
     const bool has_image = !request.rows(i).image().empty();
+    if (kind == InputKind::kPairs && request.rows(i).texts_size() > 1) {
+      violations.push_back({absl::StrCat("rows[", i, "].texts"),
+                            absl::StrCat("must hold one text, which ", model.name(),
+                                         " translates, got ", request.rows(i).texts_size())});
+    }
     if (has_image == (kind == InputKind::kImages)) continue;
     violations.push_back(
         {absl::StrCat("rows[", i, has_image ? "].image" : "].texts"),
-         absl::StrCat("must not be set: ", model.name(), " (", model.model_type(), ") reads ",
-                      KindWord(kind),
+         absl::StrCat("must not be set: ", model.name(), " (", model.model_type(), ") ",
+                      ModelWord(kind),
                       has_image ? "; set texts instead, or name a model of images"
                                 : "; set image instead, or name a model of texts")});
   }
@@ -70,7 +75,7 @@ absl::StatusOr<PredictionTask> ReadPredictionTask(const Snapshot& snapshot,
   }
   ATTUNE_ASSIGN_OR_RETURN(const std::string id, ParseResourceName("models", request.name()));
   ATTUNE_ASSIGN_OR_RETURN(v1::Model model, GetModel(snapshot, id));
-  ATTUNE_RETURN_IF_ERROR(RequireClassifier(model));
+  ATTUNE_RETURN_IF_ERROR(RequirePredictions(model));
   ATTUNE_RETURN_IF_ERROR(RequireKind(request, model));
   PredictionTask task;
   task.model = model.name();
@@ -78,6 +83,7 @@ absl::StatusOr<PredictionTask> ReadPredictionTask(const Snapshot& snapshot,
   *task.order.mutable_model_files() = std::move(*model.mutable_files());
   *task.order.mutable_rows() = request.rows();
   task.order.set_max_length(request.max_length());
+  if (request.has_decoding()) *task.order.mutable_decoding() = request.decoding();
   return task;
 }
 

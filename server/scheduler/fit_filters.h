@@ -11,7 +11,7 @@ namespace attune {
 
 // What a job demands of a worker.
 struct Demand {
-  std::string task;        // "text_classification", "image_classification"
+  std::string task;        // "text_classification", "image_classification", "translation"
   std::string model_type;  // HF model_type of its base: "bert"
   int64_t memory_bytes = 0;
   bool memory_is_estimate = false;  // of the server, where the job asked for less

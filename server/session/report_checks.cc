@@ -24,6 +24,8 @@ constexpr size_t kMaxArchitectureBytes = 256;
 constexpr int kMaxLabels = 10'000;
 constexpr int kMaxExportChecks = 8;
 constexpr int64_t kMaxStep = int64_t{1} << 53;
+constexpr int kMaxSamples = 16;
+constexpr size_t kMaxSampleBytes = 4 << 10;
 
 class Checker {
  public:
@@ -55,6 +57,7 @@ class Checker {
   }
   template <typename Files>
   void FileList(const std::string& field, const Files& files);
+  void Evaluation(const std::string& path, const v1::Evaluation& evaluation);
   void Succeeded(const std::string& path, const v1::Succeeded& succeeded);
 
   std::vector<FieldViolation> violations_;
@@ -87,6 +90,26 @@ void Checker::FileList(const std::string& field, const Files& files) {
       Add(at + ".sha256", "must be 64 lower-case hex digits");
     }
     if (files[i].size_bytes() < 0) Add(at + ".size_bytes", "must be at least 0");
+  }
+}
+
+void Checker::Evaluation(const std::string& path, const v1::Evaluation& evaluation) {
+  Step(path + ".step", evaluation.step());
+  if (!v1::Evaluation::Split_IsValid(evaluation.split()) ||
+      evaluation.split() == v1::Evaluation::SPLIT_UNSPECIFIED) {
+    Add(path + ".split", "must be EVAL, TEST or TEST_BASE");
+  }
+  Names(path + ".metrics", evaluation.metrics());
+  if (evaluation.samples_size() > kMaxSamples) {
+    Add(path + ".samples", absl::StrCat("may have at most ", kMaxSamples, " entries, got ",
+                                        evaluation.samples_size()));
+  }
+  for (const v1::TranslationSample& sample : evaluation.samples()) {
+    const size_t longest =
+        std::max({sample.source().size(), sample.reference().size(), sample.translation().size()});
+    if (longest <= kMaxSampleBytes) continue;
+    Add(path + ".samples",
+        absl::StrCat("a text may have at most ", kMaxSampleBytes, " bytes, got ", longest));
   }
 }
 
@@ -131,12 +154,7 @@ void Checker::Report(const std::string& path, const v1::AttemptReport& report) {
       Step(path + ".metrics.step", report.metrics().step());
       return Names(path + ".metrics.stage_seconds", report.metrics().stage_seconds());
     case v1::AttemptReport::kEvaluation:
-      Step(path + ".evaluation.step", report.evaluation().step());
-      if (!v1::Evaluation::Split_IsValid(report.evaluation().split()) ||
-          report.evaluation().split() == v1::Evaluation::SPLIT_UNSPECIFIED) {
-        Add(path + ".evaluation.split", "must be EVAL, TEST or TEST_BASE");
-      }
-      return Names(path + ".evaluation.metrics", report.evaluation().metrics());
+      return Evaluation(path + ".evaluation", report.evaluation());
     case v1::AttemptReport::kCheckpoint:
       Step(path + ".checkpoint.step", report.checkpoint().step());
       if (report.checkpoint().files().empty()) {

@@ -99,6 +99,7 @@ TrainerSpec FullSpec() {
                 .brightness = 0.125,
                 .contrast = 0.5,
                 .batch_norms = "frozen"};
+  spec.decoding = {.beam_size = 4, .length_penalty = 0.75};
   spec.labels = {"bad", "good \xe2\x9c\x93"};
   spec.train = Dataset("/train");
   spec.eval = Dataset("/eval");
@@ -143,7 +144,8 @@ constexpr char kFullSpecButDatasets[] = R"({
   "base_model_sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
   "task": "t", "pooling": "mean",
   "image": {"size": 96, "horizontal_flip": true, "min_crop_area": 0.75, "brightness": 0.125,
-            "contrast": 0.5, "batch_norms": "frozen"}, "labels": ["bad", "good ✓"], "eval_fraction": 0.125, "method": "lora",
+            "contrast": 0.5, "batch_norms": "frozen"},
+  "decoding": {"beam_size": 4, "length_penalty": 0.75}, "labels": ["bad", "good ✓"], "eval_fraction": 0.125, "method": "lora",
   "lora": {"rank": 5, "alpha": 6.0, "dropout": 0.25, "target_modules": ["key", "dense"],
            "rslora": true},
   "top_layers": 9, "class_weighting": "balanced",
@@ -193,12 +195,13 @@ TEST(TrainerCommands, GoThroughJsonUnchanged) {
                 {{"type", "run"}, {"attempt", 7}, {"spec", FullSpecJson()}});
   ExpectCommand(StopCommand{7, "pause"}, {{"type", "stop"}, {"attempt", 7}, {"cause", "pause"}});
   ExpectCommand(CheckpointCommand{7}, {{"type", "checkpoint"}, {"attempt", 7}});
-  ExpectCommand(PredictCommand{7, "/m", 128, {{"good"}, {"a", "b"}}},
+  ExpectCommand(PredictCommand{7, "/m", 128, {{"good"}, {"a", "b"}}, {.beam_size = 4}},
                 {{"type", "predict"},
                  {"attempt", 7},
                  {"model_dir", "/m"},
                  {"max_length", 128},
-                 {"rows", {Json::array({"good"}), Json::array({"a", "b"})}}});
+                 {"rows", {Json::array({"good"}), Json::array({"a", "b"})}},
+                 {"decoding", {{"beam_size", 4}, {"length_penalty", 1.0}}}});
 }
 
 TEST(TrainerCommands, LeaveOutAbsentDatasets) {
@@ -251,6 +254,16 @@ TEST(TrainerEvents, MetricsGoThroughJsonUnchanged) {
                   "learning_rate": 2e-5, "grad_norm": 1.5, "samples": 16, "tokens": 1024,
                   "samples_per_second": 8.5, "tokens_per_second": 512.5, "eta_seconds": 60.0,
                   "stage_seconds": {"forward": 0.5, "load": 0.25}})");
+}
+
+TEST(TrainerEvents, AnEvaluationMayShowTranslations) {
+  ExpectEvent(EvaluationFrame{.split = "TEST",
+                              .metrics = {{"chrf", 52.5}},
+                              .samples = std::vector<TranslationSample>{{"a b", "c d", "c"}}},
+              R"({"type": "evaluation", "attempt": 7, "split": "TEST", "step": 0, "epoch": 0.0,
+          "examples": 0, "metrics": {"chrf": 52.5}, "confusion": [], "best": false,
+          "samples": [{"source": "a b", "reference": "c d", "translation": "c"}],
+          "seconds": 0.0})");
 }
 
 TEST(TrainerEvents, EvaluationGoesThroughJsonUnchanged) {

@@ -125,5 +125,35 @@ TEST_F(ModelFilesTest, RefusesAPipe) {
   EXPECT_THAT(Refusal(), HasSubstr("not a regular file"));
 }
 
+const std::string kMarianBeginning("\1\0\0\0\0\0\0\0", 8);
+
+TEST_F(ModelFilesTest, TakesAMarianFolderButNotItsShortlist) {
+  folder_.Write("model/model.enpt.intgemm.alphas.bin", kMarianBeginning + "tensors");
+  folder_.Write("model/vocab.enpt.spm", "v");
+  folder_.Write("model/lex.50.50.enpt.s2t.bin", "\xF5\x17shortlist");
+  folder_.Write("model/config.yml", "beam: 1");
+  const auto found = Find();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(found->paths, ElementsAre("model.enpt.intgemm.alphas.bin", "vocab.enpt.spm"));
+  EXPECT_THAT(found->notes, ElementsAre(HasSubstr("left out lex.50.50.enpt.s2t.bin")));
+}
+
+TEST_F(ModelFilesTest, TakesBothFormsOfATunedTranslationModel) {
+  WriteModel();
+  folder_.Write("model/model.bin", kMarianBeginning);
+  folder_.Write("model/vocab.spm", "v");
+  EXPECT_THAT(Find()->paths,
+              ElementsAre("config.json", "model.bin", "model.safetensors", "vocab.spm"));
+}
+
+TEST_F(ModelFilesTest, RefusesHalfAMarianFolder) {
+  folder_.Write("model/model.bin", kMarianBeginning);
+  EXPECT_THAT(Refusal(), HasSubstr("has Marian's weights and no .spm vocabulary"));
+  folder_.Write("model/model.bin", "PK\3\4 a pickle");
+  EXPECT_THAT(Refusal(), HasSubstr("has no config.json"));
+  folder_.Write("model/vocab.spm", "v");
+  EXPECT_THAT(Refusal(), HasSubstr("a .spm vocabulary and no weights of Marian's"));
+}
+
 }  // namespace
 }  // namespace attune

@@ -7,12 +7,15 @@ import json
 import os
 import random
 import subprocess
+import tarfile
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
+from harness.images import COLOURS, make_image_model, make_pictures
 from harness.inputs import make_model, make_reviews
+from harness.translation import make_sentences, make_translation_model, write_pairs
 
 TRAINER = Path(os.environ["ATTUNE_BIN_DIR"]) / "attune-trainer"
 POINTS = 20 if os.environ.get("ATTUNE_TEST_ALL") else 2
@@ -27,6 +30,8 @@ METHODS = {
     "head": {"method": "head"},
     "partial": {"method": "partial", "top_layers": 1},
 }
+VARIED = {"batch_norms": "trained", "horizontal_flip": True, "min_crop_area": 0.5}
+TRANSLATION = {"task": "translation", "best_metric": "chrf", "decoding": {"beam_size": 2}}
 
 
 class KillPoints(unittest.TestCase):
@@ -38,36 +43,87 @@ class KillPoints(unittest.TestCase):
         cls.base = make_model(cls.root / "base")
         cls.train = make_reviews(cls.root / "train.csv", 200)
         cls.test = make_reviews(cls.root / "test.csv", 400, seed=1)
+        cls.student = make_translation_model(cls.root / "student")
+        cls.pairs = write_pairs(cls.root / "pairs.jsonl", make_sentences(200))
+        cls.test_pairs = write_pairs(cls.root / "test_pairs.jsonl", make_sentences(100, seed=1))
+        cls.network = make_image_model(cls.root / "network")
+        cls.images = cls.pack(make_pictures(cls.root / "images", 20))
+        cls.test_images = cls.pack(make_pictures(cls.root / "test_images", 20, seed=1))
         cls.random = random.Random(SEED)
 
+    @staticmethod
+    def pack(folder):
+        packed = folder.with_suffix(".tar")
+        with tarfile.open(packed, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                tar.add(path, path.relative_to(folder))
+        return packed
+
     def test_full(self):
-        self.survives(self.tuning("full"))
+        self.survives(self.classifying("full"), "full")
 
     def test_lora(self):
-        self.survives(self.tuning("lora"))
+        self.survives(self.classifying("lora"), "lora")
 
     def test_head(self):
-        self.survives(self.tuning("head"))
+        self.survives(self.classifying("head"), "head")
 
     def test_partial(self):
-        self.survives(self.tuning("partial"))
+        self.survives(self.classifying("partial"), "partial")
+
+    def test_full_translation(self):
+        self.survives(self.translating("full"), "full-translation")
+
+    def test_lora_translation(self):
+        self.survives(self.translating("lora"), "lora-translation")
+
+    def test_full_images(self):
+        self.survives(self.seeing("full"), "full-images")
+
+    def test_head_images(self):
+        self.survives(self.seeing("head"), "head-images")
+
+    def test_partial_images(self):
+        self.survives(self.seeing("partial"), "partial-images")
 
     # ---- the work ----
 
     @staticmethod
-    def dataset(path):
-        return {"path": str(path), "format": "csv", "text_columns": ["text"],
-                "label_column": "label", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    def dataset(path, **columns):
+        return {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                **columns}
 
-    def tuning(self, method):
-        return {"job": "jobs/victim", "base_model_dir": str(self.base),
+    @staticmethod
+    def tuning(base, method, **more):
+        return {"job": "jobs/victim", "base_model_dir": str(base),
                 "base_model_sha256": hashlib.sha256(b"tiny").hexdigest(),
-                "cache_dir": str(self.root / f"cache-{method}"), "labels": ["negative", "positive"],
-                "train": self.dataset(self.train), "test": self.dataset(self.test),
                 "eval_fraction": 0.1, "eval_every_steps": 25, "max_steps": STEPS,
                 "checkpoint_every_steps": CHECKPOINT_EVERY, "threads": 1,
                 "hyperparameters": {"epochs": 1000, "dropout": 0.1, "learning_rate": 1e-3},
-                **METHODS[method]}
+                **METHODS[method], **more}
+
+    def classifying(self, method):
+        columns = {"format": "csv", "text_columns": ["text"], "label_column": "label"}
+        return self.tuning(self.base, method, labels=["negative", "positive"],
+                           cache_dir=str(self.root / f"cache-{method}"),
+                           train=self.dataset(self.train, **columns),
+                           test=self.dataset(self.test, **columns))
+
+    def translating(self, method):
+        columns = {"format": "jsonl", "text_columns": ["translation.small"],
+                   "label_column": "translation.large", "label_kind": "text"}
+        return self.tuning(self.student, method, **TRANSLATION, labels=[],
+                           train=self.dataset(self.pairs, **columns),
+                           test=self.dataset(self.test_pairs, **columns))
+
+    def seeing(self, method):
+        """Statistics of batch norms and augmentation are part of what must come back."""
+        columns = {"format": "images", "text_columns": [], "label_column": ""}
+        image = {"size": 32, **(VARIED if method == "full" else {})}
+        return self.tuning(self.network, method, task="image_classification", image=image,
+                           labels=sorted(COLOURS), cache_dir=str(self.root / f"cache-{method}"),
+                           train=self.dataset(self.images, **columns),
+                           test=self.dataset(self.test_images, **columns))
 
     def attempt(self, spec, work, kill_after=None):
         """Runs the trainer in the folder `work`; True when it came to its end."""
@@ -97,8 +153,7 @@ class KillPoints(unittest.TestCase):
 
     # ---- the kills ----
 
-    def survives(self, spec):
-        name = spec["method"]
+    def survives(self, spec, name):
         start = time.monotonic()
         self.assertTrue(self.attempt(spec, self.root / f"{name}-undisturbed"))
         seconds = time.monotonic() - start

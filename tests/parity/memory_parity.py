@@ -5,8 +5,9 @@
     ATTUNE_BIN_DIR=build/bin python tests/parity/memory_parity.py
 
 Each case is one spec of all-MiniLM-L6-v2 on movie reviews (texts of several of them, pairs of
-them), with checkpoints and evaluations, in a process of its own. Some run long enough to show
-whether memory grows from step to step.
+them), or of a student model on package descriptions where these were fetched, with checkpoints and
+evaluations, in a process of its own. Some run long enough to show whether memory grows from step to
+step.
 """
 import csv
 import json
@@ -20,6 +21,8 @@ BIN = Path(os.environ["ATTUNE_BIN_DIR"])
 CACHE = Path(os.environ.get("ATTUNE_CACHE", os.path.expanduser("~/.cache/attune")))
 BASE = CACHE / "models" / "all-minilm-l6-v2"
 REVIEWS = CACHE / "data" / "movie-reviews"
+STUDENT = CACHE / "models" / "marian-enpt-tiny"
+DESCRIPTIONS = CACHE / "data" / "package-descriptions"
 TOLERANCE = 0.25
 MANY_STEPS = {"max_steps": 60, "checkpoint_every_steps": 25}
 ALL_LINEAR = {"rank": 16, "target_modules": ["all-linear"]}
@@ -37,14 +40,17 @@ def write_rows(path, rows, columns=("text",)):
 
 def estimated_bytes(spec):
     request = {"kind": "job", "work": spec["work"], "model_dir": spec["base_model_dir"],
-               "task": "text_classification"}
+               "task": spec.get("task", "text_classification")}
     tuning = spec.get("hyperparameters", {})
     request["max_length"] = tuning.get("max_length", 0)
     if spec["work"] == "fine_tune":
-        request |= {"train": spec["train"], "eval": None, "test": None, "labels": spec["labels"],
+        request |= {"train": spec["train"], "eval": None, "test": spec.get("test"),
+                    "labels": spec["labels"],
                     "eval_fraction": spec["eval_fraction"], "batch_size": tuning["batch_size"]}
     else:
         request["test"] = spec["test"]
+    if "decoding" in spec:
+        request["beam_size"] = spec["decoding"]["beam_size"]
     request |= {key: spec[key] for key in ("method", "top_layers", "lora") if key in spec}
     answer = subprocess.run([BIN / "attune-inspect", "run"], input=json.dumps(request),
                             capture_output=True, text=True, check=True)
@@ -68,7 +74,17 @@ def trained_model(work_dir):
     return json.loads(last)["model_dir"]
 
 
-class MemoryParity(unittest.TestCase):
+class Comparison(unittest.TestCase):
+    def compare(self, spec):
+        estimate, peak = estimated_bytes(spec), peak_bytes(spec)
+        error = estimate / peak - 1
+        name = self.id().split(".")[-1].removeprefix("test_").replace("_", " ")
+        print(f"{name:34s} estimated {estimate >> 20:5d} MiB, peak {peak >> 20:5d} MiB, "
+              f"{error:+6.1%}", flush=True)
+        self.assertLess(abs(error), TOLERANCE)
+
+
+class MemoryParity(Comparison):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
@@ -106,14 +122,6 @@ class MemoryParity(unittest.TestCase):
             self.compare({"work_dir": work_dir, "work": work, "base_model_dir": trained_model(tuned),
                           "labels": ["negative", "positive"], "threads": 2,
                           "test": dataset(self.short)})
-
-    def compare(self, spec):
-        estimate, peak = estimated_bytes(spec), peak_bytes(spec)
-        error = estimate / peak - 1
-        name = self.id().split(".")[-1].removeprefix("test_").replace("_", " ")
-        print(f"{name:34s} estimated {estimate >> 20:5d} MiB, peak {peak >> 20:5d} MiB, "
-              f"{error:+6.1%}", flush=True)
-        self.assertLess(abs(error), TOLERANCE)
 
     def test_full(self):
         self.check()
@@ -166,6 +174,67 @@ class MemoryParity(unittest.TestCase):
 
     def test_prediction(self):
         self.check_inference("predict")
+
+
+@unittest.skipUnless(STUDENT.is_dir() and DESCRIPTIONS.is_dir(),
+                     "tools/fetch_data.py CACHE translation was not run")
+class TranslationMemory(Comparison):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.train, cls.test = (cls.part(name, rows) for name, rows in (("train", 1600), ("test", 40)))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def part(cls, name, rows):
+        lines = (DESCRIPTIONS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(True)
+        path = Path(cls.folder.name) / f"{name}.jsonl"
+        path.write_text("".join(lines[:rows]), encoding="utf-8")
+        return {"path": str(path), "format": "jsonl", "text_columns": ["en"], "label_column": "pt",
+                "label_kind": "text"}
+
+    def check(self, **changes):
+        with tempfile.TemporaryDirectory() as work_dir:
+            spec = {"work_dir": work_dir, "work": "fine_tune", "task": "translation",
+                    "base_model_dir": str(STUDENT), "labels": [], "train": self.train,
+                    "test": self.test, "eval_fraction": 0.02, "max_steps": 5, "best_metric": "chrf",
+                    "checkpoint_every_steps": 2, "threads": 2,
+                    "hyperparameters": {"epochs": 1, "batch_size": 32, "dropout": 0}}
+            spec["hyperparameters"] |= changes.pop("hyperparameters", {})
+            self.compare(spec | changes)
+
+    def check_use(self, work, **changes):
+        with tempfile.TemporaryDirectory() as work_dir:
+            self.compare({"work_dir": work_dir, "work": work, "task": "translation",
+                          "base_model_dir": str(STUDENT), "labels": [], "threads": 2,
+                          "test": self.test} | changes)
+
+    def test_translation_full(self):
+        self.check()
+
+    def test_translation_full_of_many_steps(self):
+        self.check(max_steps=30, checkpoint_every_steps=10)
+
+    def test_translation_full_with_large_batches(self):
+        self.check(hyperparameters={"batch_size": 128})
+
+    def test_translation_full_with_small_batches(self):
+        self.check(hyperparameters={"batch_size": 8})
+
+    def test_translation_lora(self):
+        self.check(method="lora", lora=ALL_LINEAR)
+
+    def test_translation_top_layer(self):
+        self.check(method="partial", top_layers=1)
+
+    def test_translation_evaluation(self):
+        self.check_use("evaluate")
+
+    def test_translation_prediction_with_beams(self):
+        self.check_use("predict", decoding={"beam_size": 4})
 
 
 if __name__ == "__main__":

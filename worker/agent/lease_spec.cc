@@ -45,6 +45,8 @@ absl::StatusOr<std::string> LabelKindName(v1::LabelKind kind) {
       return "multi";
     case v1::LABEL_KIND_NUMBER:
       return "number";
+    case v1::LABEL_KIND_TEXT:
+      return "text";
     case v1::LABEL_KIND_NONE:
       return "none";
     default:
@@ -146,7 +148,6 @@ absl::StatusOr<HyperparameterSpec> HyperparametersOf(const v1::FineTune& work) {
     spec.parameter_groups.push_back({group.prefix(), group.learning_rate()});
   }
   SetIf(h.has_seed(), spec.seed, h.seed());
-  spec.max_length = work.text_classification().max_length();
   return spec;
 }
 
@@ -220,12 +221,21 @@ absl::Status FillFineTune(const v1::Lease& lease, const AttemptFolder& folder, T
   spec.work = "fine_tune";
   spec.base_model_name = work.base_model();
   ATTUNE_RETURN_IF_ERROR(FillMethod(work, spec));
-  ATTUNE_RETURN_IF_ERROR(FillTask(work, spec));
   ATTUNE_ASSIGN_OR_RETURN(spec.hyperparameters, HyperparametersOf(work));
+  ATTUNE_RETURN_IF_ERROR(FillTask(work, spec));
   Divide(spec.hyperparameters, lease.micro_batch_divisor());
   FillPolicies(work, spec);
   FillStart(lease, folder, spec);
   return absl::OkStatus();
+}
+
+// What Evaluate and Predict have in common.
+template <typename Work>
+void FillUse(const Work& work, TrainerSpec& spec) {
+  spec.base_model_name = work.model();
+  spec.hyperparameters.max_length = work.max_length();
+  SetIf(!work.task().empty(), spec.task, work.task());
+  spec.decoding = DecodingOf(work.decoding());
 }
 
 absl::Status FillWork(const v1::Lease& lease, const AttemptFolder& folder, TrainerSpec& spec) {
@@ -234,16 +244,12 @@ absl::Status FillWork(const v1::Lease& lease, const AttemptFolder& folder, Train
       return FillFineTune(lease, folder, spec);
     case v1::JobSpec::kEvaluate:
       spec.work = "evaluate";
-      spec.base_model_name = lease.spec().evaluate().model();
-      spec.hyperparameters.max_length = lease.spec().evaluate().max_length();
-      SetIf(!lease.spec().evaluate().task().empty(), spec.task, lease.spec().evaluate().task());
+      FillUse(lease.spec().evaluate(), spec);
       if (lease.compare_model_files_size() > 0) spec.compare_model_dir = folder.compare();
       return absl::OkStatus();
     case v1::JobSpec::kPredict:
       spec.work = "predict";
-      spec.base_model_name = lease.spec().predict().model();
-      spec.hyperparameters.max_length = lease.spec().predict().max_length();
-      SetIf(!lease.spec().predict().task().empty(), spec.task, lease.spec().predict().task());
+      FillUse(lease.spec().predict(), spec);
       spec.test->label_kind = "none";  // whatever the dataset has: no label is read
       return absl::OkStatus();
     case v1::JobSpec::WORK_NOT_SET:

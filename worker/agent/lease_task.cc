@@ -52,13 +52,26 @@ absl::StatusOr<ImageSpec> ImageOf(const v1::ImageClassification& task) {
 
 }  // namespace
 
+DecodingSpec DecodingOf(const v1::Decoding& decoding) {
+  DecodingSpec spec;
+  if (decoding.beam_size() > 0) spec.beam_size = decoding.beam_size();
+  if (decoding.has_length_penalty()) spec.length_penalty = decoding.length_penalty();
+  return spec;
+}
+
 absl::Status FillTask(const v1::FineTune& work, TrainerSpec& spec) {
   v1::ClassWeighting weighting = work.text_classification().class_weighting();
   switch (work.task_case()) {
     case v1::FineTune::kTextClassification: {
       ATTUNE_ASSIGN_OR_RETURN(spec.pooling, PoolingOf(work.text_classification()));
+      spec.hyperparameters.max_length = work.text_classification().max_length();
       break;
     }
+    case v1::FineTune::kTranslation:
+      spec.task = "translation";
+      spec.decoding = DecodingOf(work.translation().decoding());
+      spec.hyperparameters.max_length = work.translation().max_length();
+      break;
     case v1::FineTune::kImageClassification: {
       spec.task = "image_classification";
       weighting = work.image_classification().class_weighting();
@@ -67,8 +80,8 @@ absl::Status FillTask(const v1::FineTune& work, TrainerSpec& spec) {
     }
     case v1::FineTune::TASK_NOT_SET:  // of a newer server
       return absl::InvalidArgumentError(
-          "this worker knows fine-tuning for text and image classification only; start a newer "
-          "one for this job");
+          "this worker knows fine-tuning for text and image classification and for translation "
+          "only; start a newer one for this job");
   }
   if (weighting == v1::CLASS_WEIGHTING_BALANCED) spec.class_weighting = "balanced";
   return absl::OkStatus();

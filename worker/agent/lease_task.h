@@ -8,8 +8,11 @@
 
 namespace attune {
 
-// Sets task, pooling, image and class weighting. INVALID_ARGUMENT names what this worker does not
-// know.
+// Sets task, pooling, image, decoding, max_length and class weighting. INVALID_ARGUMENT names what
+// this worker does not know.
 absl::Status FillTask(const v1::FineTune& work, TrainerSpec& spec);
+
+// Greedy where it does not say.
+DecodingSpec DecodingOf(const v1::Decoding& decoding);
 
 }  // namespace attune

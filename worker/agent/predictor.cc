@@ -14,6 +14,7 @@
 #include "base/logging.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/time_util.h"
+#include "worker/agent/lease_task.h"
 
 namespace attune {
 namespace {
@@ -191,6 +192,7 @@ void Predictor::AskFirst() {
   command.call = call.number;
   command.model_dir = JoinPath(folder_, "model");
   command.max_length = call.order.max_length();
+  command.decoding = DecodingOf(call.order.decoding());
   for (const v1::TextRow& row : call.order.rows()) command.rows.push_back(Encode(row));
   asked_ = call.number;
   phase_ = Phase::kAsked;

@@ -17,6 +17,17 @@ constexpr std::pair<v1::StopCause, std::string_view> kStopCauses[] = {
     {v1::STOP_CAUSE_PREEMPT, "preempt"}, {v1::STOP_CAUSE_DRAIN, "drain"},
     {v1::STOP_CAUSE_STALE, "stale"},     {v1::STOP_CAUSE_TIME_LIMIT, "time_limit"}};
 
+constexpr size_t kMaxSampleBytes = 4 << 10;  // the server takes no more
+
+// Whole, or its beginning up to the end of a character.
+std::string Shortened(const std::string& text) {
+  constexpr std::string_view kMore = "…";
+  if (text.size() <= kMaxSampleBytes) return text;
+  size_t end = kMaxSampleBytes - kMore.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end).append(kMore);
+}
+
 v1::FileRef EncodeFile(const FileEntry& entry) {
   v1::FileRef file;
   file.set_path(entry.path);
@@ -100,6 +111,12 @@ v1::AttemptReport EncodeReport(const EvaluationFrame& frame) {
   evaluation.mutable_metrics()->insert(frame.metrics.begin(), frame.metrics.end());
   for (const std::vector<int64_t>& row : frame.confusion) {
     for (int64_t count : row) evaluation.add_confusion_matrix(count);
+  }
+  for (const TranslationSample& sample : frame.samples.value_or(std::vector<TranslationSample>())) {
+    v1::TranslationSample& encoded = *evaluation.add_samples();
+    encoded.set_source(Shortened(sample.source));
+    encoded.set_reference(Shortened(sample.reference));
+    encoded.set_translation(Shortened(sample.translation));
   }
   evaluation.set_best(frame.best);
   evaluation.set_seconds(frame.seconds);

@@ -21,6 +21,7 @@
 #include "worker/trainer/spec_check.h"
 #include "worker/trainer/tasks/image_classification.h"
 #include "worker/trainer/tasks/text_classification.h"
+#include "worker/trainer/tasks/translation.h"
 
 namespace attune {
 namespace {
@@ -71,6 +72,7 @@ absl::StatusOr<TrainerSpec> Decide(TrainerSpec spec, FileSystem& files, EventSin
 
 absl::StatusOr<std::unique_ptr<Task>> LoadTask(const LoopParts& parts) {
   if (parts.spec.task == "image_classification") return ImageClassification::Load(parts);
+  if (parts.spec.task == "translation") return Translation::Load(parts);
   return TextClassification::Load(parts);
 }
 
@@ -79,6 +81,9 @@ absl::StatusOr<std::unique_ptr<Task>> LoadForInference(const LoopParts& parts,
                                                        bool fresh_head) {
   if (parts.spec.task == "image_classification") {
     return ImageClassification::LoadForInference(parts.spec, model_dir, fresh_head, parts.stages);
+  }
+  if (parts.spec.task == "translation") {
+    return Translation::LoadForInference(parts.spec, model_dir, parts.stages);
   }
   return TextClassification::LoadForInference(parts.spec, model_dir, fresh_head, parts.stages);
 }

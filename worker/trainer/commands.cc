@@ -131,8 +131,8 @@ int PrintInventory() {
       {"torch_version", CurrentBuild().torch_version},
       {"cuda", false},
       {"devices", Json::array({"cpu"})},
-      {"families", Json::array({"bert", "roberta", "distilbert", kEfficientNetLite})},
-      {"tasks", Json::array({"text_classification", "image_classification"})}};
+      {"families", Json::array({"bert", "roberta", "distilbert", kEfficientNetLite, kMarianSsru})},
+      {"tasks", Json::array({"text_classification", "image_classification", "translation"})}};
   std::cout << inventory.dump() << std::endl;
   return 0;
 }

@@ -11,10 +11,12 @@
 #include "formats/json/strict_json.h"
 #include "formats/tokenizers/tokenizer.h"
 #include "formats/weights/model_folder.h"
+#include "formats/weights/translation_folder.h"
 #include "nlohmann/json.hpp"
 #include "worker/trainer/methods/adapter_folder.h"
 #include "worker/trainer/models/text_classifier.h"
 #include "worker/trainer/tasks/image_predictor.h"
+#include "worker/trainer/tasks/translation_predictor.h"
 
 namespace attune {
 namespace {
@@ -52,6 +54,18 @@ absl::StatusOr<Json> ImageAnswer(const Json& request, const ImagePredictor& mode
   return Json{{"logits", FirstRow(logits)}};
 }
 
+absl::StatusOr<Json> TranslationAnswer(const Json& request, const TranslationPredictor& model) {
+  for (const char* key : {"text", "target"}) {
+    if (!request.contains(key) || !request[key].is_string()) {
+      return absl::InvalidArgumentError(
+          "expected {\"text\": …, \"target\": its translation} on each line");
+    }
+  }
+  const TranslationPredictor::Judged judged =
+      model.Judge(request["text"].get<std::string>(), request["target"].get<std::string>());
+  return Json{{"ids", judged.ids}, {"target_ids", judged.target_ids}, {"logits", judged.losses}};
+}
+
 absl::Status AnswerLines(std::istream& in, std::ostream& out,
                          absl::FunctionRef<absl::StatusOr<Json>(const Json&)> answer_of) {
   for (std::string line; std::getline(in, line);) {
@@ -79,6 +93,10 @@ absl::Status AnswerLogits(const std::string& model_dir, const std::string& adapt
   if (HoldsImageModel(model_dir)) {
     ATTUNE_ASSIGN_OR_RETURN(const auto model, ImagePredictor::Load(model_dir));
     return AnswerLines(in, out, [&](const Json& line) { return ImageAnswer(line, *model); });
+  }
+  if (HoldsTranslationModel(model_dir)) {
+    ATTUNE_ASSIGN_OR_RETURN(const auto model, TranslationPredictor::Load(model_dir));
+    return AnswerLines(in, out, [&](const Json& line) { return TranslationAnswer(line, *model); });
   }
   ATTUNE_ASSIGN_OR_RETURN(const auto folder, ModelFolder::Open(model_dir));
   ATTUNE_ASSIGN_OR_RETURN(const auto tokenizer, folder->OpenTokenizer());

@@ -32,7 +32,9 @@ int Usage() {
       "       attune-trainer --inventory       what this trainer can do, as JSON\n"
       "       attune-trainer --logits FOLDER [--adapter FOLDER]\n"
       "                                        logits for JSON lines {\"text\": …} on stdin;\n"
-      "                                        {\"image\": BASE64} of an image model\n",
+      "                                        {\"image\": BASE64} of an image model;\n"
+      "                                        {\"text\": …, \"target\": …} of a translation "
+      "model\n",
       stderr);
   return kExitUsage;
 }

@@ -24,7 +24,8 @@ absl::StatusOr<TrainerEvent> PredictionServer::Predict(const PredictCommand& com
     return absl::InternalError("a predictor was asked for another model than it has loaded");
   }
   PredictionFrame frame;
-  ATTUNE_ASSIGN_OR_RETURN(frame.rows, model_->Predict(command.rows, command.max_length));
+  ATTUNE_ASSIGN_OR_RETURN(frame.rows,
+                          model_->Predict(command.rows, {command.max_length, command.decoding}));
   return frame;
 }
 

@@ -15,7 +15,7 @@
 #include "formats/weights/pooling.h"
 #include "worker/trainer/methods/tuning_method.h"
 #include "worker/trainer/optimizer/schedule.h"
-#include "worker/trainer/tasks/objective.h"
+#include "worker/trainer/tasks/metrics.h"
 
 namespace attune {
 namespace {
@@ -40,6 +40,7 @@ void CheckLabels(const TrainerSpec& spec, const std::string& kind, Violations& f
   if (kind == "single") found.Check(spec.labels.size() >= 2, "labels", "needs at least two");
   if (kind == "multi") found.Check(!spec.labels.empty(), "labels", "needs at least one");
   if (kind == "number") found.Check(spec.labels.size() <= 1, "labels", "has one output at most");
+  if (kind == "text") found.Check(spec.labels.empty(), "labels", "must be empty for translation");
 }
 
 void CheckHyperparameters(const TrainerSpec& spec, Violations& found) {
@@ -58,8 +59,9 @@ void CheckHyperparameters(const TrainerSpec& spec, Violations& found) {
   const bool smooths = h.label_smoothing != 0;
   check(h.label_smoothing >= 0 && h.label_smoothing < 1, "label_smoothing",
         "must be at least 0 and below 1");
-  check(!smooths || spec.train.label_kind == "single", "label_smoothing",
-        "is for label_kind single");
+  const std::string& kind = spec.train.label_kind;
+  check(!smooths || kind == "single" || kind == "text", "label_smoothing",
+        "is for label_kind single or text");
   for (size_t i = 0; i < h.parameter_groups.size(); ++i) {
     check(h.parameter_groups[i].learning_rate > 0,
           absl::StrCat("parameter_groups[", i, "].learning_rate"), "must be above 0");
@@ -82,15 +84,38 @@ void CheckEvaluation(const TrainerSpec& spec, Violations& found) {
 }
 
 bool IsOfImages(const TrainerSpec& spec) { return spec.task == "image_classification"; }
+bool IsTranslation(const TrainerSpec& spec) { return spec.task == "translation"; }
+
+void CheckKind(const TrainerSpec& spec, const DatasetSpec& data, std::string_view field,
+               Violations& found) {
+  const bool text = data.label_kind == "text";
+  const bool good = IsTranslation(spec) ? text : !text && !MetricsOf(data.label_kind).empty();
+  found.Check(
+      good, absl::StrCat(std::string(field), ".label_kind"),
+      IsTranslation(spec) ? "must be text for translation" : "must be single, multi or number");
+}
+
+// What only an encoder of texts with a head has.
+void CheckNoTextClassifier(const TrainerSpec& spec, Violations& found) {
+  found.Check(spec.pooling.empty(), "pooling", "is for text_classification");
+  found.Check(spec.hyperparameters.precision == "fp32", "hyperparameters.precision",
+              absl::StrCat("must be fp32 for ", spec.task));
+}
+
+void CheckDecoding(const DecodingSpec& decoding, Violations& found) {
+  found.Check(decoding.beam_size >= 1 && decoding.beam_size <= 32, "decoding.beam_size",
+              absl::StrCat("must be 1 to 32, got ", decoding.beam_size));
+  found.Check(decoding.length_penalty >= 0 && decoding.length_penalty <= 4,
+              "decoding.length_penalty",
+              absl::StrCat("must be 0 to 4, got ", decoding.length_penalty));
+}
 
 void CheckImageTraining(const TrainerSpec& spec, Violations& found) {
   const ImageSpec& image = spec.image;
   found.Check(spec.method != "lora", "method",
               "lora is for encoders of texts: an EfficientNet's layers are convolutions. Use full, "
               "partial or head");
-  found.Check(spec.pooling.empty(), "pooling", "is for texts");
-  found.Check(spec.hyperparameters.precision == "fp32", "hyperparameters.precision",
-              "must be fp32 for images");
+  CheckNoTextClassifier(spec, found);
   found.Check(image.min_crop_area >= 0 && image.min_crop_area <= 1, "image.min_crop_area",
               "must be at least 0 and at most 1");
   found.Check(image.brightness >= 0 && image.brightness < 1, "image.brightness",
@@ -112,6 +137,10 @@ void CheckFormats(const TrainerSpec& spec, Violations& found) {
   const auto check = [&](const DatasetSpec& data, const char* field) {
     found.Check((data.format == "images") == IsOfImages(spec), absl::StrCat(field, ".format"),
                 absl::StrCat("must ", IsOfImages(spec) ? "" : "not ", "be images for ", spec.task));
+    found.Check(!IsTranslation(spec) || data.text_columns.size() == 1,
+                absl::StrCat(field, ".text_columns"),
+                absl::StrCat("must be one column, what is to be translated, got ",
+                             data.text_columns.size()));
   };
   if (spec.work == "fine_tune") check(spec.train, "train");
   if (spec.eval.has_value()) check(*spec.eval, "eval");
@@ -121,7 +150,7 @@ void CheckFormats(const TrainerSpec& spec, Violations& found) {
 void CheckFineTuning(const TrainerSpec& spec, Violations& found) {
   const std::string& kind = spec.train.label_kind;
   found.Check(!spec.train.path.empty(), "train", "is missing");
-  found.Check(!MetricsOf(kind).empty(), "train.label_kind", "must be single, multi or number");
+  CheckKind(spec, spec.train, "train", found);
   for (const auto& [name, data] : {std::pair("eval", &spec.eval), std::pair("test", &spec.test)}) {
     found.Check(!data->has_value() || (*data)->label_kind == kind,
                 absl::StrCat(name, ".label_kind"), absl::StrCat("must be that of train, ", kind));
@@ -138,6 +167,11 @@ void CheckFineTuning(const TrainerSpec& spec, Violations& found) {
   found.Add(MethodViolations(spec));
   if (IsOfImages(spec)) {
     CheckImageTraining(spec, found);
+  } else if (IsTranslation(spec)) {
+    found.Check(spec.method != "head", "method",
+                "head is for classifiers: a translation model has no head. Use full, lora or "
+                "partial");
+    CheckNoTextClassifier(spec, found);
   } else {
     found.Check(spec.pooling.empty() || IsPooling(spec.pooling), "pooling",
                 "must be first_token, mean, or empty");
@@ -147,8 +181,7 @@ void CheckFineTuning(const TrainerSpec& spec, Violations& found) {
 void CheckInference(const TrainerSpec& spec, Violations& found) {
   found.Check(spec.test.has_value(), "test", absl::StrCat("is what to ", spec.work));
   if (!spec.test.has_value() || spec.work == "predict") return;
-  found.Check(!MetricsOf(spec.test->label_kind).empty(), "test.label_kind",
-              "must be single, multi or number");
+  CheckKind(spec, *spec.test, "test", found);
   CheckLabels(spec, spec.test->label_kind, found);
 }
 
@@ -156,8 +189,9 @@ void CheckInference(const TrainerSpec& spec, Violations& found) {
 
 absl::Status CheckSpec(const TrainerSpec& spec) {
   Violations found;
-  found.Check(spec.task == "text_classification" || IsOfImages(spec), "task",
-              "must be text_classification or image_classification");
+  found.Check(spec.task == "text_classification" || IsOfImages(spec) || IsTranslation(spec), "task",
+              "must be text_classification, image_classification or translation");
+  if (IsTranslation(spec)) CheckDecoding(spec.decoding, found);
   CheckFormats(spec, found);
   found.Check(spec.device == "cpu", "device", "must be cpu");
   found.Check(spec.threads >= 1, "threads", "must be at least 1");

@@ -139,5 +139,53 @@ TEST(JobText, PutsEachEventOnOneLine) {
   EXPECT_EQ(EventLine(event, kPlain), " note: 3 rows are empty");
 }
 
+v1::Evaluation Translated(double bleu, double chrf, const std::string& translation) {
+  v1::Evaluation evaluation;
+  (*evaluation.mutable_metrics())["bleu"] = bleu;
+  (*evaluation.mutable_metrics())["chrf"] = chrf;
+  (*evaluation.mutable_metrics())["loss"] = 1.2345;
+  v1::TranslationSample& sample = *evaluation.add_samples();
+  sample.set_source("a\x1b cat");
+  sample.set_reference("um gato");
+  sample.set_translation(translation);
+  return evaluation;
+}
+
+TEST(JobText, ComparesTranslationsWithThoseOfTheUntunedModel) {
+  v1::Job job = Succeeded();
+  *job.mutable_final_test() = Translated(52.345, 75.04, "um gato");
+  job.mutable_final_test()->set_examples(1500);
+  *job.mutable_base_test() = Translated(48.6, 72.8, "uma gata");
+  const std::string summary = Summary(job, kPlain);
+  EXPECT_EQ(summary.substr(summary.find("  test")),
+            "  test BLEU 52.3 on 1,500 rows never trained on (untuned 48.6), chrF 75.0 (72.8)\n"
+            "  sample 1\n"
+            "    source     a? cat\n"
+            "    reference  um gato\n"
+            "    untuned    uma gata\n"
+            "    tuned      um gato\n"
+            "  model    models/movie-reviews-k3f9\n");
+}
+
+TEST(JobText, ShowsThreeTranslationsAndNoneTwice) {
+  v1::Job job = Succeeded();
+  *job.mutable_final_test() = Translated(50, 70, "um gato");
+  for (int i = 0; i < 4; ++i) {
+    *job.mutable_final_test()->add_samples() = job.final_test().samples(0);
+  }
+  job.clear_base_test();
+  const std::string summary = Summary(job, kPlain);
+  EXPECT_THAT(summary, ::testing::HasSubstr("  sample 3\n"));
+  EXPECT_THAT(summary, ::testing::Not(::testing::HasSubstr("  sample 4\n")));
+  EXPECT_THAT(summary, ::testing::HasSubstr("    model      um gato\n"));
+}
+
+TEST(JobText, AnEvaluationOfTranslationsShowsOneOfThem) {
+  const v1::Evaluation evaluation = Translated(52.345, 75.04, "um gato");
+  EXPECT_EQ(MetricsText(evaluation), "BLEU 52.3, chrF 75.0, loss 1.234");
+  EXPECT_EQ(SampleLine(evaluation, kPlain), "   a? cat → um gato");
+  EXPECT_EQ(SampleLine(Succeeded().final_test(), kPlain), "");
+}
+
 }  // namespace
 }  // namespace attune

@@ -95,5 +95,15 @@ TEST(ProgressLine, CountsImagesWhereThereAreNoTokens) {
   EXPECT_THAT(PlainLine(ViewOf(progress)), HasSubstr("8.2 img/s"));
 }
 
+TEST(ProgressLine, TellsHowWellItTranslates) {
+  v1::Evaluation evaluation;
+  evaluation.set_split(v1::Evaluation::EVAL);
+  (*evaluation.mutable_metrics())["loss"] = 1;
+  (*evaluation.mutable_metrics())["chrf"] = 72.83;
+  ProgressView view;
+  Update(view, evaluation);
+  EXPECT_THAT(PlainLine(view), HasSubstr("  eval chrF 72.8"));
+}
+
 }  // namespace
 }  // namespace attune

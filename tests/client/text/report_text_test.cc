@@ -123,5 +123,24 @@ TEST(ReportText, SurvivesAReportOfAnotherShape) {
             "datasets/reviews INVALID\n  rows       0\n  duplicates 0\n  empty      0\n");
 }
 
+TEST(ReportText, DescribesTranslationPairs) {
+  EXPECT_EQ(DatasetReportText(Reported(R"({"rows": 3, "label_kind": "text", "labels": [],
+      "target_length_histogram": {"buckets": [{"le": 16, "count": 3}]}, "untranslated": 1})")),
+            "datasets/reviews INVALID\n"
+            "  rows       3\n"
+            "  duplicates 0\n"
+            "  empty      0\n"
+            "  target     ≤ 16: 3\n"
+            "  untranslated 1 whose translation is the text\n");
+  v1::Job job;
+  job.set_validation_report_json(R"({"max_length": 64, "sets": {"train": {"rows": 3,
+      "token_length_histogram": {"buckets": [{"le": 8, "count": 3}]}, "truncated": 1,
+      "target_token_length_histogram": {"buckets": [{"le": 16, "count": 3}]}}}})");
+  EXPECT_EQ(JobReportText(job),
+            "  train   3 rows; 1 cut to 64 tokens\n"
+            "    tokens  ≤ 8: 3\n"
+            "    target  ≤ 16: 3\n");
+}
+
 }  // namespace
 }  // namespace attune

@@ -47,6 +47,10 @@ TEST(Words, RoundNumbers) {
   EXPECT_EQ(MetricText(0.8456), "0.846");
   EXPECT_EQ(MetricText(1.25e-5), "1.25e-05");
   EXPECT_EQ(MetricText(0), "0.000");
+  EXPECT_EQ(MetricText("bleu", 48.649), "48.6");
+  EXPECT_EQ(MetricText("accuracy", 0.8456), "0.846");
+  EXPECT_EQ(MetricName("chrf"), "chrF");
+  EXPECT_EQ(MetricName("token_accuracy"), "token accuracy");
 }
 
 TEST(Words, DisarmWhatATerminalWouldObey) {

@@ -145,5 +145,19 @@ TEST(LengthHistogram, PutsABoundIntoItsOwnBucket) {
               ElementsAre(FieldsAre(8, 2), FieldsAre(16, 2), FieldsAre(32, 0), FieldsAre(64, 1)));
 }
 
+TEST(DatasetReport, CountsWhatTranslationsAreLike) {
+  const DatasetReport report = Report(
+      absl::StrCat("text,label\na,b\na,c\nsame,same\nd,", std::string(17, 'e'), "\n"), "text");
+  EXPECT_EQ(report.rows, 4);
+  EXPECT_TRUE(report.problems.empty());
+  EXPECT_TRUE(report.labels.classes.empty());
+  EXPECT_EQ(report.duplicates, 1);  // of the text, whatever its translation
+  ASSERT_TRUE(report.pairs.has_value());
+  EXPECT_EQ(report.pairs->untranslated, 1);
+  EXPECT_THAT(report.pairs->target_characters.buckets(),
+              ElementsAre(FieldsAre(16, 3), FieldsAre(32, 1)));
+  EXPECT_FALSE(Report("text,label\na,x\nb,y\n").pairs.has_value());
+}
+
 }  // namespace
 }  // namespace attune

@@ -149,6 +149,7 @@ TEST_F(ImageArchiveTest, SaysOfABrokenLineOnlyThatItIsBroken) {
 TEST_F(ImageArchiveTest, NeedsMetadataForWhatAFolderCannotSay) {
   const TarFile tar = TarFile().Add("cat/1.png", "c");
   EXPECT_THAT(FirstProblem(Spec(tar, "number")), HasSubstr("label kind number needs a metadata"));
+  EXPECT_THAT(FirstProblem(Spec(tar, "text")), HasSubstr("label kind text is the translation of"));
   DatasetSpec spec = Spec(TarFile().Add("1.png", "c").Add("metadata.jsonl", "{}"));
   spec.label_column = "";
   EXPECT_THAT(FirstProblem(spec), HasSubstr("no label column names its label's key"));

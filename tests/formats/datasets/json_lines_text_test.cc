@@ -93,5 +93,43 @@ TEST(JsonLinesText, ReadsOverALineThatIsTooLong) {
   EXPECT_EQ(jsonl.examples.size(), 2u);
 }
 
+// Texts and their translations.
+Scanned Pairs(const std::string& line, const std::string& source = "translation.en",
+              const std::string& target = "translation.pt") {
+  return Scan(DatasetSpec{"", "jsonl", {source}, target, "text"}, line + "\n");
+}
+
+TEST(JsonLinesText, FollowsANameWithDotsIntoObjects) {
+  const Scanned jsonl = Pairs(R"({"id":1,"translation":{"en":"a cat","pt":"um gato","de":"x"}})");
+  ASSERT_EQ(jsonl.examples.size(), 1u) << jsonl.OnlyProblem();
+  EXPECT_THAT(jsonl.examples[0].texts, ElementsAre("a cat"));
+  EXPECT_EQ(jsonl.examples[0].translation, "um gato");
+  EXPECT_THAT(jsonl.scan.ignored_columns, ElementsAre("id"));
+  EXPECT_EQ(Pairs(R"({"a.b":{"c.d":"x"},"t":"y"})", "a.b.c.d", "t").examples.size(), 1u);
+}
+
+TEST(JsonLinesText, TakesAKeyWithDotsBeforeAPath) {
+  const Scanned jsonl = Pairs(R"({"t":{"en":"inner"},"t.en":"outer","pt":"y"})", "t.en", "pt");
+  ASSERT_EQ(jsonl.examples.size(), 1u) << jsonl.OnlyProblem();
+  EXPECT_EQ(jsonl.examples[0].texts[0], "outer");
+}
+
+TEST(JsonLinesText, NamesThePathsThatThereAre) {
+  const Scanned jsonl = Pairs(R"({"id":1,"translation":{"en":"a","pt_BR":"b"}})");
+  EXPECT_EQ(jsonl.OnlyProblem(),
+            "1:1 no field 'translation.pt'; the object has: id, translation.en, translation.pt_BR");
+  EXPECT_EQ(Pairs(R"({"translation":"a"})", "translation.en", "translation").OnlyProblem(),
+            "1:1 no field 'translation.en'; the object has: translation");
+}
+
+TEST(JsonLinesText, TakesNothingButAStringAsATranslation) {
+  for (const char* target : {"7", "true", "null", "[\"b\"]", "{}"}) {
+    EXPECT_THAT(Pairs(std::string(R"({"s":"a","t":)") + target + "}", "s", "t").OnlyProblem(),
+                StartsWith("1:1 field 't': expected a string, found"))
+        << target;
+  }
+  EXPECT_THAT(Pairs(R"({"s":"a","t":"b\u0000"})", "s", "t").OnlyProblem(), HasSubstr("NUL"));
+}
+
 }  // namespace
 }  // namespace attune

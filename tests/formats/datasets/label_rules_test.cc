@@ -147,6 +147,8 @@ TEST(LabelRules, RefuseSettingsThatMakeNoSense) {
   spec = Spec("csv", "number");
   spec.label_names = {{"1", "one"}};
   EXPECT_EQ(field(spec), "label_names");
+  spec.label_kind = "text";
+  EXPECT_EQ(field(spec), "label_names");
   spec = Spec("csv", "single");
   spec.label_names = {{"1", " "}};
   EXPECT_EQ(field(spec), "label_names.1");
@@ -160,6 +162,23 @@ TEST(LabelRules, LeaveTheLabelColumnOutOfTheSpecWhereNoneIsRead) {
   EXPECT_EQ(Scan({"", "csv", {"text"}, "", "none"}, "text\na\n").examples.size(), 1u);
   EXPECT_THAT(Scan({"", "csv", {"text"}, "label", "none"}, "label\na\n").OnlyProblem(),
               HasSubstr("no column 'text'"));
+}
+
+TEST(LabelRules, TakeATranslationAsItStands) {
+  const std::string longest(300, 'x');  // more than a class name may have
+  const Scanned csv = Csv("text", "a,\"um gato, dois\"\nb,c|d\nc," + longest + "\n");
+  ASSERT_EQ(csv.examples.size(), 3u) << csv.OnlyProblem();
+  EXPECT_EQ(csv.examples[0].translation, "um gato, dois");
+  EXPECT_THAT(csv.examples[0].labels, IsEmpty());
+  EXPECT_EQ(csv.examples[1].translation, "c|d");
+  EXPECT_EQ(csv.examples[2].translation, longest);
+  EXPECT_EQ(Jsonl("text", {R"(" b ")"}).examples[0].translation, " b ");
+}
+
+TEST(LabelRules, RefuseARowWithoutItsTranslation) {
+  EXPECT_EQ(Csv("text", "a,b\nc,\n").OnlyProblem(), "3:3 the translation is empty");
+  EXPECT_EQ(Csv("text", "a,b\nc,\" \u00a0\"\n").OnlyProblem(), "3:3 the translation is empty");
+  EXPECT_EQ(Jsonl("text", {R"("b")", R"("")"}).OnlyProblem(), "2:1 the translation is empty");
 }
 
 }  // namespace

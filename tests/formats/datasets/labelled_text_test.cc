@@ -47,6 +47,7 @@ TEST(LabelledText, RefusesASpecThatMakesNoSense) {
   EXPECT_EQ(violations({"/x", "csv", {"a", "b", "c"}, "label"})[0].field, "text_columns");
   EXPECT_EQ(violations({"/x", "csv", {"text"}, ""})[0].field, "label_column");
   EXPECT_EQ(violations({"/x", "csv", {"text"}, "text"})[0].field, "label_column");
+  EXPECT_EQ(violations({"/x", "csv", {"a", "b"}, "c", "text"})[0].field, "text_columns");
 }
 
 TEST(LabelledText, ReportsAFileThatCannotBeRead) {

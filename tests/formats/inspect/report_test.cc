@@ -107,5 +107,31 @@ TEST(InspectReport, OfAJobThatCannotRunHasNoEstimate) {
             R"("model_labels":[],"memory":null,"error_count":0,"errors":[]})");
 }
 
+TEST(InspectReport, OfADatasetOfPairsTellsOfItsTranslations) {
+  DatasetReport report;
+  report.labels.kind = "text";
+  report.pairs.emplace().target_characters.Add(9);
+  report.pairs->untranslated = 2;
+  EXPECT_THAT(ToJson(report),
+              HasSubstr(R"("ignored_columns":[],"target_length_histogram":{"unit":"characters",)"
+                        R"("buckets":[{"le":16,"count":1}]},"untranslated":2,"size_bytes":0,)"));
+  EXPECT_THAT(ToText(report), HasSubstr("up to 16 characters of a translation: 1\n"
+                                        "  translations that are the text itself: 2\n"));
+}
+
+TEST(InspectReport, OfAJobOfTranslationTellsOfBothSides) {
+  JobReport report;
+  SetReport& train = report.sets["train"];
+  train.labels.kind = "text";
+  train.rows.Add(7);
+  train.targets.Add(9);
+  train.target_lengths.Add(9);
+  train.max_target_tokens = 9;
+  EXPECT_THAT(ToJson(report), HasSubstr(R"("tokens":7,"target_token_length_histogram":)"
+                                        R"({"unit":"tokens","buckets":[{"le":8,"count":0},)"
+                                        R"({"le":16,"count":1}]},"max_target_tokens":9,)"
+                                        R"("target_tokens":9}})"));
+}
+
 }  // namespace
 }  // namespace attune

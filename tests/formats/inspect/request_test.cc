@@ -118,5 +118,22 @@ TEST(InspectRequest, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(ErrorOf("{"), HasSubstr("request:1:"));
 }
 
+TEST(InspectRequest, ReadsAJobOfTranslation) {
+  std::string json =
+      R"({"kind":"job","work":"evaluate","model_dir":"/m","task":"translation","max_length":64,)"
+      R"("test":{"path":"/d","format":"tsv","text_columns":["en"],"label_column":"pt",)"
+      R"("label_kind":"text"}})";
+  const auto plain = ParseInspectRequest(json);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(std::get<JobRequest>(*plain).task, "translation");
+  EXPECT_EQ(std::get<JobRequest>(*plain).max_length, 64);
+  EXPECT_EQ(std::get<JobRequest>(*plain).beam_size, 1);
+  EXPECT_EQ(std::get<JobRequest>(*plain).test->label_kind, "text");
+  json.insert(1, R"("beam_size":4,)");
+  EXPECT_EQ(std::get<JobRequest>(*ParseInspectRequest(json)).beam_size, 4);
+  EXPECT_THAT(ErrorOf(Job("null").insert(1, R"("beam_size":4,)")),
+              HasSubstr("request.beam_size is unknown"));  // of texts there is no beam
+}
+
 }  // namespace
 }  // namespace attune

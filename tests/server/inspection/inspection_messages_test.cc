@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/inspection/inspection_messages.h"
 
+#include <optional>
+#include <utility>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -212,6 +215,35 @@ TEST(InspectionMessages, AReportOfStrangeTypesIsReadAsFarAsItGoes) {
       absl::OkStatus());
   EXPECT_EQ(dataset.rows(), 0);
   ASSERT_EQ(ApplyDatasetReport(R"({"ok": false, "errors": [1, null]})", dataset), absl::OkStatus());
+}
+
+TEST(InspectionMessages, AskForTranslation) {
+  JobCheckInputs inputs;
+  inputs.model_dir = "/m";
+  inputs.model_type = "marian_ssru";
+  inputs.train = File("/pairs", v1::Dataset::JSONL);
+  inputs.train->dataset.mutable_columns()->set_label_kind(v1::LABEL_KIND_TEXT);
+  const Json pairs = Json::parse(R"({"path": "/pairs", "format": "jsonl",
+      "text_columns": ["review"], "label_column": "stars", "label_kind": "text"})");
+  v1::JobSpec spec;
+  v1::Translation& task = *spec.mutable_fine_tune()->mutable_translation();
+  task.set_max_length(96);
+  task.mutable_decoding()->set_beam_size(4);
+  Json job = Json::parse(R"({"kind": "job", "work": "fine_tune", "model_dir": "/m",
+      "task": "translation", "eval": null, "test": null, "eval_fraction": 0.0, "labels": [],
+      "method": "full", "max_length": 96, "beam_size": 4})");
+  job["train"] = pairs;
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec)), job);
+
+  inputs.test = std::exchange(inputs.train, std::nullopt);
+  spec.mutable_evaluate()->set_task("text_classification");  // stored before the model was known
+  Json use = Json::parse(R"({"kind": "job", "work": "evaluate", "model_dir": "/m",
+      "task": "translation", "max_length": 0})");
+  use["test"] = pairs;
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec)), use);
+  inputs.model_type = "bert";
+  spec.mutable_predict();
+  EXPECT_EQ(Json::parse(JobRequestJson(inputs, spec))["task"], "text_classification");
 }
 
 }  // namespace

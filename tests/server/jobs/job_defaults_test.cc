@@ -162,5 +162,48 @@ TEST(JobDefaults, TheUseOfAModelIsOfTheTaskOfItsRows) {
   EXPECT_EQ(TaskName(evaluate), "image_classification");
 }
 
+TEST(JobDefaults, TranslationIsGreedyAndJudgedByCharacters) {
+  JobInputs inputs = Inputs("marian_ssru");
+  inputs.train->mutable_columns()->set_label_kind(v1::LABEL_KIND_TEXT);
+  v1::JobSpec spec = TuneSpec();
+  v1::FineTune& tune = *spec.mutable_fine_tune();
+  tune.mutable_translation();
+  FillDefaults(spec, inputs);
+  EXPECT_EQ(tune.translation().decoding().beam_size(), 1);
+  EXPECT_EQ(tune.translation().decoding().length_penalty(), 1);
+  EXPECT_EQ(tune.hyperparameters().batch_size(), 32);
+  EXPECT_EQ(tune.hyperparameters().learning_rate(), 5e-5);
+  EXPECT_EQ(tune.hyperparameters().epochs(), 3);
+  EXPECT_EQ(tune.evaluation().best_metric(), "chrf");
+  EXPECT_EQ(TaskName(spec), "translation");
+
+  v1::JobSpec lora = TuneSpec();
+  lora.mutable_fine_tune()->mutable_translation()->mutable_decoding()->set_length_penalty(0);
+  lora.mutable_fine_tune()->mutable_lora();
+  FillDefaults(lora, inputs);
+  EXPECT_EQ(lora.fine_tune().translation().decoding().length_penalty(), 0);
+  EXPECT_EQ(lora.fine_tune().hyperparameters().learning_rate(), 1e-3);
+  EXPECT_THAT(lora.fine_tune().lora().target_modules(), ElementsAre("all-linear"));
+}
+
+TEST(JobDefaults, WhatATranslationModelIsUsedForIsToTranslate) {
+  v1::JobSpec spec = JobWorld::PredictRequest("a", "tuned").job().spec();
+  JobInputs inputs = Inputs("marian_ssru");
+  inputs.test.emplace();
+  inputs.model.set_state(v1::Model::CHECKING);
+  FillDefaults(spec, inputs);
+  EXPECT_FALSE(spec.predict().has_decoding());  // nobody knows yet what the model does
+  inputs.model.set_state(v1::Model::READY);
+  FillDefaults(spec, inputs);
+  EXPECT_EQ(TaskName(spec), "translation");
+  EXPECT_EQ(spec.predict().decoding().beam_size(), 1);
+  inputs.test->mutable_columns()->set_label_kind(v1::LABEL_KIND_TEXT);
+  inputs.model.set_model_type("bert");
+  spec.mutable_predict()->clear_decoding();
+  FillDefaults(spec, inputs);
+  EXPECT_EQ(TaskName(spec), "text_classification");  // of the sources
+  EXPECT_FALSE(spec.predict().has_decoding());
+}
+
 }  // namespace
 }  // namespace attune

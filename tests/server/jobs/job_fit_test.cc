@@ -161,7 +161,8 @@ TEST(JobFit, TaskDataAndBaseAreAllOfImagesOrAllOfTexts) {
   ASSERT_EQ(violations.size(), 1U);
   EXPECT_EQ(violations[0].field, "job.spec.fine_tune.base_model");
   EXPECT_THAT(violations[0].description,
-              HasSubstr("models/lite0 (bert) reads texts, not images; name one of images"));
+              HasSubstr("models/lite0 (bert) reads texts, and image_classification needs a model "
+                        "that reads images; name such a one"));
   inputs.model.set_state(v1::Model::CHECKING);  // nobody knows its family yet
   EXPECT_THAT(Fields(ImageSpec(), inputs), IsEmpty());
 }
@@ -214,6 +215,117 @@ TEST(JobFit, AModelOfImagesIsUsedOnImages) {
   EXPECT_THAT(Fields(predict, inputs), IsEmpty());
   predict.mutable_predict()->set_max_length(16);
   EXPECT_THAT(Fields(predict, inputs), ElementsAre("job.spec.predict.max_length"));
+}
+
+// Of translation: data, base and task.
+JobInputs PairInputs() {
+  JobInputs inputs = TunedOn(v1::LABEL_KIND_TEXT);
+  inputs.model.set_name("models/enpt");
+  inputs.model.set_state(v1::Model::READY);
+  inputs.model.set_model_type("marian_ssru");
+  return inputs;
+}
+
+v1::JobSpec TranslationSpec() {
+  v1::JobSpec spec = TuneSpec();
+  spec.mutable_fine_tune()->mutable_translation();
+  return spec;
+}
+
+std::vector<std::string> Descriptions(const v1::JobSpec& spec, const JobInputs& inputs) {
+  std::vector<std::string> descriptions;
+  for (const FieldViolation& v : CheckFit(spec, inputs)) descriptions.push_back(v.description);
+  return descriptions;
+}
+
+TEST(JobFit, TranslationNeedsPairsAndAModelThatTranslates) {
+  EXPECT_THAT(Fields(TranslationSpec(), PairInputs()), IsEmpty());
+  EXPECT_THAT(Descriptions(TranslationSpec(), TunedOn(v1::LABEL_KIND_SINGLE)),
+              ElementsAre("datasets/reviews holds texts, and translation needs translation pairs "
+                          "(label_kind LABEL_KIND_TEXT); name one of translation pairs, or use "
+                          "the task text_classification"));
+  JobInputs inputs = PairInputs();
+  inputs.model.set_model_type("bert");
+  EXPECT_THAT(Descriptions(TranslationSpec(), inputs),
+              ElementsAre("models/enpt (bert) reads texts, and translation needs a model that "
+                          "translates texts; name such a one, or use the task "
+                          "text_classification"));
+}
+
+TEST(JobFit, PairsAndTranslationModelsClassifyNothing) {
+  EXPECT_THAT(
+      Descriptions(TuneSpec(), PairInputs()),
+      ElementsAre("datasets/reviews holds translation pairs, and text_classification needs texts; "
+                  "name one of texts, or use the task translation",
+                  "models/enpt (marian_ssru) translates texts, and text_classification needs a "
+                  "model that reads texts; name such a one, or use the task translation"));
+}
+
+TEST(JobFit, AHeldOutSetOfAnotherKindIsRefusedOnce) {
+  JobInputs inputs = PairInputs();
+  inputs.test = Dataset("test", v1::LABEL_KIND_SINGLE);
+  EXPECT_THAT(Fields(TranslationSpec(), inputs), ElementsAre("job.spec.fine_tune.test_dataset"));
+}
+
+TEST(JobFit, TranslationHasNoHeadToTuneButTokensToSmooth) {
+  v1::JobSpec spec = TranslationSpec();
+  spec.mutable_fine_tune()->mutable_head();
+  EXPECT_THAT(Fields(spec, PairInputs()), ElementsAre("job.spec.fine_tune.head"));
+  spec.mutable_fine_tune()->mutable_lora();
+  spec.mutable_fine_tune()->mutable_hyperparameters()->set_label_smoothing(0.1);
+  EXPECT_THAT(Fields(spec, PairInputs()), IsEmpty());
+}
+
+TEST(JobFit, TranslationsAreJudgedByMetricsOfTheirOwn) {
+  v1::JobSpec spec = TranslationSpec();
+  for (const char* metric : {"chrf", "bleu", "token_accuracy", "loss", "perplexity"}) {
+    spec.mutable_fine_tune()->mutable_evaluation()->set_best_metric(metric);
+    EXPECT_THAT(Fields(spec, PairInputs()), IsEmpty()) << metric;
+  }
+  spec.mutable_fine_tune()->mutable_evaluation()->set_best_metric("accuracy");
+  EXPECT_THAT(Descriptions(spec, PairInputs()),
+              ElementsAre(HasSubstr("must be one that translations have: chrf, bleu, ")));
+}
+
+// A use of a model of `type` on rows with such labels.
+JobInputs UseOfType(const std::string& type, v1::LabelKind rows) {
+  JobInputs inputs = UseOf("", rows);
+  inputs.model.set_model_type(type);
+  if (type == "bert") inputs.model.add_labels("good");
+  return inputs;
+}
+
+TEST(JobFit, AnUntunedTranslationModelIsMeasuredOnPairs) {
+  EXPECT_THAT(Fields(EvaluateSpec(), UseOfType("marian_ssru", v1::LABEL_KIND_TEXT)), IsEmpty());
+  EXPECT_THAT(Descriptions(EvaluateSpec(), UseOfType("marian_ssru", v1::LABEL_KIND_SINGLE)),
+              ElementsAre("models/tuned (marian_ssru) translates texts, and datasets/held-out "
+                          "holds texts; name another model or other data"));
+  EXPECT_THAT(Fields(EvaluateSpec(), UseOfType("bert", v1::LABEL_KIND_TEXT)),
+              ElementsAre("job.spec.evaluate.model"));
+}
+
+TEST(JobFit, APredictionReadsTheTextsOfWhateverHasTexts) {
+  for (const char* type : {"bert", "marian_ssru"}) {
+    for (const v1::LabelKind rows :
+         {v1::LABEL_KIND_NONE, v1::LABEL_KIND_SINGLE, v1::LABEL_KIND_TEXT}) {
+      EXPECT_THAT(Fields(PredictSpec(), UseOfType(type, rows)), IsEmpty()) << type << rows;
+    }
+  }
+  JobInputs images = UseOfType("marian_ssru", v1::LABEL_KIND_NONE);
+  images.test->set_format(v1::Dataset::IMAGES);
+  EXPECT_THAT(Fields(PredictSpec(), images), ElementsAre("job.spec.predict.model"));
+}
+
+TEST(JobFit, OneTextIsTranslatedAndOnlyTranslationDecodes) {
+  JobInputs inputs = UseOfType("marian_ssru", v1::LABEL_KIND_NONE);
+  inputs.test->mutable_columns()->add_text("title");
+  inputs.test->mutable_columns()->add_text("body");
+  EXPECT_THAT(Fields(PredictSpec(), inputs), ElementsAre("job.spec.predict.dataset"));
+  v1::JobSpec spec = PredictSpec();
+  spec.mutable_predict()->mutable_decoding()->set_beam_size(4);
+  EXPECT_THAT(Fields(spec, UseOfType("marian_ssru", v1::LABEL_KIND_NONE)), IsEmpty());
+  EXPECT_THAT(Fields(spec, UseOfType("bert", v1::LABEL_KIND_NONE)),
+              ElementsAre("job.spec.predict.decoding"));
 }
 
 }  // namespace

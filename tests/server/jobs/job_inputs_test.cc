@@ -97,5 +97,15 @@ TEST(JobInputs, TheKeyGoesByWhatTheCheckReadsAndNothingElse) {
       same([](v1::FineTune&, JobInputs& i) { i.model.mutable_files(0)->set_sha256("another"); }));
 }
 
+TEST(JobInputs, TheKeyOfAUseGoesByItsBeams) {
+  JobWorld world;
+  world.AddClassifier("tuned", "maker");
+  v1::JobSpec greedy = JobWorld::PredictRequest("a", "tuned").job().spec();
+  const JobInputs inputs = *Read(world, greedy);
+  v1::JobSpec beams = greedy;
+  beams.mutable_predict()->mutable_decoding()->set_beam_size(8);
+  EXPECT_NE(CheckKey(inputs, greedy), CheckKey(inputs, beams));  // it takes more memory
+}
+
 }  // namespace
 }  // namespace attune

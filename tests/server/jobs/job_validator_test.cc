@@ -55,6 +55,13 @@ TEST(JobValidator, WorkIsToldOfEveryMissingField) {
   EXPECT_THAT(with([](auto& spec) { spec.mutable_evaluate()->set_max_length(-1); }),
               UnorderedElementsAre("job.spec.evaluate.model", "job.spec.evaluate.dataset",
                                    "job.spec.evaluate.max_length"));
+  EXPECT_THAT(with([](auto& spec) {
+                spec.mutable_evaluate()->mutable_decoding()->set_beam_size(33);
+                spec.mutable_evaluate()->mutable_decoding()->set_length_penalty(-1);
+              }),
+              UnorderedElementsAre("job.spec.evaluate.model", "job.spec.evaluate.dataset",
+                                   "job.spec.evaluate.decoding.beam_size",
+                                   "job.spec.evaluate.decoding.length_penalty"));
   EXPECT_THAT(with([](auto& spec) { spec.mutable_predict()->set_model("models/A"); }),
               UnorderedElementsAre("job.spec.predict.model", "job.spec.predict.dataset"));
 }

@@ -119,5 +119,40 @@ TEST(TaskValidator, NetworksOfImagesAreComputedInFp32) {
               ElementsAre("job.spec.fine_tune.hyperparameters.precision"));
 }
 
+TEST(TaskValidator, TranslationStaysWithinItsRanges) {
+  const auto fields = [](const std::function<void(v1::FineTune&)>& change) {
+    return Fields([&](v1::FineTune& tune) {
+      tune.mutable_translation();
+      change(tune);
+    });
+  };
+  const auto beam = [&](int64_t size) {
+    return fields([size](v1::FineTune& tune) {
+      tune.mutable_translation()->mutable_decoding()->set_beam_size(size);
+    });
+  };
+  const auto penalty = [&](double value) {
+    return fields([value](v1::FineTune& tune) {
+      tune.mutable_translation()->mutable_decoding()->set_length_penalty(value);
+    });
+  };
+  EXPECT_THAT(fields([](v1::FineTune&) {}), IsEmpty());
+  const std::string base = "job.spec.fine_tune.translation.";
+  for (const int64_t good : {0, 1, 32}) EXPECT_THAT(beam(good), IsEmpty()) << good;
+  for (const int64_t bad : {-1, 33}) {
+    EXPECT_THAT(beam(bad), ElementsAre(base + "decoding.beam_size")) << bad;
+  }
+  for (const double good : {0.0, 4.0}) EXPECT_THAT(penalty(good), IsEmpty()) << good;
+  for (const double bad : {-0.1, 4.1, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(penalty(bad), ElementsAre(base + "decoding.length_penalty")) << bad;
+  }
+  EXPECT_THAT(fields([](v1::FineTune& tune) { tune.mutable_translation()->set_max_length(-1); }),
+              ElementsAre(base + "max_length"));
+  EXPECT_THAT(fields([](v1::FineTune& tune) {
+                tune.mutable_hyperparameters()->set_precision(v1::PRECISION_AUTO);
+              }),
+              ElementsAre("job.spec.fine_tune.hyperparameters.precision"));
+}
+
 }  // namespace
 }  // namespace attune

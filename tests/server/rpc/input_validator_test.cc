@@ -106,6 +106,30 @@ TEST(ValidateDataset, RefusesLabelsThatMakeNoSense) {
   }
 }
 
+TEST(ValidateDataset, TranslationsHaveASourceAndATarget) {
+  v1::CreateDatasetRequest request = GoodDataset();
+  v1::TextColumns& columns = *request.mutable_dataset()->mutable_columns();
+  columns.Clear();
+  columns.set_label_kind(v1::LABEL_KIND_TEXT);
+  FillDefaults(*request.mutable_dataset());
+  EXPECT_THAT(columns.text(), testing::ElementsAre("source"));
+  EXPECT_EQ(columns.label(), "target");
+  EXPECT_THAT(ValidateDataset(request), IsEmpty());
+  const auto refuses = [](const char* field) {
+    return testing::ElementsAre(Field(&FieldViolation::field, field));
+  };
+  columns.add_text("title");
+  EXPECT_THAT(ValidateDataset(request), refuses("dataset.columns.text"));
+  columns.clear_text();
+  columns.add_text("translation.en");
+  (*columns.mutable_label_names())["a"] = "b";
+  EXPECT_THAT(ValidateDataset(request), refuses("dataset.columns.label_names"));
+  columns.clear_label_names();
+  columns.clear_text();
+  request.mutable_dataset()->set_format(v1::Dataset::IMAGES);
+  EXPECT_THAT(ValidateDataset(request), refuses("dataset.columns.label_kind"));
+}
+
 TEST(ValidateDataset, ImagesHaveNoTexts) {
   v1::CreateDatasetRequest request = GoodDataset();
   request.mutable_dataset()->Clear();

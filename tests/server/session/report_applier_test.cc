@@ -169,5 +169,20 @@ TEST_F(ReportApplierTest, OnlyAnEvaluationMaySucceedWithoutFiles) {
   EXPECT_EQ(world_.State("a"), "RUNNING(STARTING)");
 }
 
+TEST_F(ReportApplierTest, AnEvaluationKeepsItsSampleTranslations) {
+  Begin(JobWorld::Request("a"));
+  v1::AttemptReport report = Measured(v1::Evaluation::TEST, 0.5);
+  report.mutable_evaluation()->add_samples()->set_translation("um gato");
+  ASSERT_TRUE(Report("a", {report}).ok());
+  EXPECT_EQ(world_.Job("a").job.final_test().samples(0).translation(), "um gato");
+  report.mutable_evaluation()->mutable_samples(0)->set_source(std::string(4097, 'x'));
+  EXPECT_THAT(std::string(Report("a", {report}).message()),
+              HasSubstr("may have at most 4096 bytes, got 4097"));
+  report.mutable_evaluation()->clear_samples();
+  for (int i = 0; i < 17; ++i) report.mutable_evaluation()->add_samples();
+  EXPECT_THAT(std::string(Report("a", {report}).message()),
+              HasSubstr("may have at most 16 entries, got 17"));
+}
+
 }  // namespace
 }  // namespace attune

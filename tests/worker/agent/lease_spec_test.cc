@@ -374,5 +374,39 @@ TEST(AttemptFolder, NamesNoFolderOutsideWhateverTheJobIsCalled) {
   EXPECT_EQ(odd.rfind('/'), std::string("/work/attempts").size()) << odd;
 }
 
+TEST(TrainerSpecOf, TranslationKnowsHowItDecodes) {
+  v1::Lease lease = FullLease();
+  v1::FineTune& tune = *lease.mutable_spec()->mutable_fine_tune();
+  tune.mutable_translation()->set_max_length(96);
+  lease.mutable_train()->mutable_columns()->set_label_kind(v1::LABEL_KIND_TEXT);
+  auto spec = TrainerSpecOf(lease, kFolder, kHost);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->task, "translation");
+  EXPECT_EQ(spec->hyperparameters.max_length, 96);
+  EXPECT_EQ(spec->train.label_kind, "text");
+  EXPECT_EQ(spec->decoding.beam_size, 1);
+  EXPECT_EQ(spec->decoding.length_penalty, 1);
+  EXPECT_EQ(spec->class_weighting, "");
+  tune.mutable_translation()->mutable_decoding()->set_beam_size(4);
+  tune.mutable_translation()->mutable_decoding()->set_length_penalty(0);
+  spec = TrainerSpecOf(lease, kFolder, kHost);
+  EXPECT_EQ(spec->decoding.beam_size, 4);
+  EXPECT_EQ(spec->decoding.length_penalty, 0);
+}
+
+TEST(TrainerSpecOf, AUseOfATranslationModelDecodesLikewise) {
+  v1::Lease lease = FullLease();
+  v1::Predict& predict = *lease.mutable_spec()->mutable_predict();
+  predict.set_task("translation");
+  predict.mutable_decoding()->set_beam_size(6);
+  auto spec = TrainerSpecOf(lease, kFolder, kHost);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->task, "translation");
+  EXPECT_EQ(spec->test->label_kind, "none");
+  EXPECT_EQ(spec->decoding.beam_size, 6);
+  lease.mutable_spec()->mutable_evaluate()->mutable_decoding()->set_beam_size(2);
+  EXPECT_EQ(TrainerSpecOf(lease, kFolder, kHost)->decoding.beam_size, 2);
+}
+
 }  // namespace
 }  // namespace attune

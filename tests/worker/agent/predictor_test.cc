@@ -46,6 +46,7 @@ class PredictorTest : public ::testing::Test {
     *order.add_model_files() = server_.AddBlob("model.safetensors", "weights of " + model);
     *order.add_rows() = row;
     order.set_max_length(16);
+    order.mutable_decoding()->set_beam_size(4);
     *order.mutable_timeout() =
         google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(timeout));
     predictor_->Ask(order);
@@ -89,6 +90,7 @@ TEST_F(PredictorTest, AsksOneProcessOfOneThreadAndTellsWhatItSays) {
   const PredictCommand& asked = launcher_.last().asked();
   EXPECT_THAT(asked.rows, ElementsAre(ElementsAre("so fine")));
   EXPECT_EQ(asked.max_length, 16);
+  EXPECT_EQ(asked.decoding.beam_size, 4);
   EXPECT_EQ(PosixFileSystem().ReadFile(asked.model_dir + "/model.safetensors").value_or(""),
             "weights of a");
   Answer();
@@ -101,6 +103,15 @@ TEST_F(PredictorTest, AnImageGoesToTheProcessInBase64) {
   row.set_image(std::string("\x89PNG\0\xff", 6));
   Ask(row, 7, "a", absl::Seconds(60));
   EXPECT_THAT(launcher_.last().asked().rows, ElementsAre(ElementsAre("iVBORwD/")));
+}
+
+TEST_F(PredictorTest, ATranslationIsToldAsItIs) {
+  Ask(7);
+  launcher_.last().Say(launcher_.last().asked().call,
+                       PredictionFrame{{R"({"translation":"t\u00e3o bom"})"}});
+  loop_.RunUntilIdle();
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_EQ(answers_[0].rows(0).translation(), "tão bom");
 }
 
 TEST_F(PredictorTest, KeepsTheModelForTheNextCall) {

@@ -22,6 +22,21 @@ TEST(EncodeReport, FlattensTheConfusionMatrixByRows) {
   EXPECT_EQ(evaluation.metrics().at("accuracy"), 0.5);
 }
 
+TEST(EncodeReport, SamplesAreToldUpToALengthThatPeopleRead) {
+  EvaluationFrame frame;
+  EXPECT_EQ(EncodeReport(frame).evaluation().samples_size(), 0);
+  std::string accents;
+  while (accents.size() < 5000) accents += "é";
+  frame.samples = {{"a cat", "um gato", accents}};
+  const v1::Evaluation evaluation = EncodeReport(frame).evaluation();
+  ASSERT_EQ(evaluation.samples_size(), 1);
+  EXPECT_EQ(evaluation.samples(0).source(), "a cat");
+  EXPECT_EQ(evaluation.samples(0).reference(), "um gato");
+  const std::string& cut = evaluation.samples(0).translation();
+  EXPECT_EQ(cut.size(), 4095u);  // of 4,096, without half a character
+  EXPECT_EQ(cut.substr(4090), "é…");
+}
+
 TEST(EncodeReport, PhasesAreReasonsOfAJob) {
   EXPECT_EQ(EncodeReport(PhaseFrame{"WAITING_FOR_DISK"}).phase().reason(),
             v1::Job::WAITING_FOR_DISK);

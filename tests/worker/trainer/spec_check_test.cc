@@ -23,7 +23,7 @@ TEST(CheckSpec, AcceptsTheDefaults) { EXPECT_TRUE(CheckSpec(Good()).ok()) << Che
 
 TEST(CheckSpec, NamesEverythingItCannotDo) {
   TrainerSpec spec = Good();
-  spec.task = "translation";
+  spec.task = "summarisation";
   spec.labels = {"only"};
   spec.hyperparameters.batch_size = 0;
   spec.hyperparameters.schedule = "polynomial";
@@ -61,6 +61,70 @@ TEST(CheckSpec, OfImagesNamesWhatIsForTextsOrOutOfRange) {
         "image.brightness", "image.contrast"}) {
     EXPECT_THAT(MessageOf(spec), HasSubstr(field));
   }
+}
+
+TrainerSpec GoodTranslation() {
+  TrainerSpec spec;
+  spec.task = "translation";
+  spec.best_metric = "chrf";
+  spec.train = {.path = "train.jsonl",
+                .format = "jsonl",
+                .text_columns = {"source"},
+                .label_column = "target",
+                .label_kind = "text"};
+  return spec;
+}
+
+TEST(CheckSpec, OfTranslationNamesWhatIsForClassifiersOrOutOfRange) {
+  EXPECT_EQ(MessageOf(GoodTranslation()), "");
+  TrainerSpec spec = GoodTranslation();
+  spec.method = "head";
+  spec.labels = {"a", "b"};
+  spec.pooling = "mean";
+  spec.class_weighting = "balanced";
+  spec.hyperparameters.precision = "bf16";
+  spec.best_metric = "accuracy";
+  spec.train.text_columns = {"source", "context"};
+  spec.eval = DatasetSpec{.path = "eval.csv", .format = "csv", .text_columns = {"text"}};
+  spec.decoding = {.beam_size = 33, .length_penalty = -1};
+  for (const char* field :
+       {"method: head is for classifiers", "labels: must be empty", "pooling", "class_weighting",
+        "hyperparameters.precision: must be fp32 for translation",
+        "must be one of chrf, bleu, loss, perplexity, token_accuracy",
+        "train.text_columns: must be one column", "got 2", "eval.label_kind",
+        "decoding.beam_size: must be 1 to 32, got 33", "decoding.length_penalty"}) {
+    EXPECT_THAT(MessageOf(spec), HasSubstr(field));
+  }
+}
+
+TEST(CheckSpec, KeepsTranslationsToTheirTask) {
+  TrainerSpec spec = GoodTranslation();
+  spec.train.label_kind = "single";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("train.label_kind: must be text"));
+  spec = Good();
+  spec.train.label_kind = "text";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("train.label_kind: must be single, multi or number"));
+}
+
+TEST(CheckSpec, SmoothsTheTargetsOfTranslations) {
+  TrainerSpec spec = GoodTranslation();
+  spec.hyperparameters.label_smoothing = 0.1;
+  EXPECT_EQ(MessageOf(spec), "");
+}
+
+TEST(CheckSpec, MeasuresAndUsesTranslationModels) {
+  TrainerSpec spec = GoodTranslation();
+  spec.test = spec.train;
+  spec.train = {};
+  for (const char* work : {"evaluate", "predict"}) {
+    spec.work = work;
+    EXPECT_EQ(MessageOf(spec), "") << work;
+  }
+  spec.decoding.beam_size = 0;
+  EXPECT_THAT(MessageOf(spec), HasSubstr("decoding.beam_size"));
+  spec.test->label_kind = "number";
+  spec.work = "evaluate";
+  EXPECT_THAT(MessageOf(spec), HasSubstr("test.label_kind: must be text"));
 }
 
 TEST(CheckSpec, KeepsBatchNormsThatAreTrainedToMethodsThatTrainBlocks) {

@@ -23,14 +23,17 @@ PackedBatch Pack(const TokenizedText& text, absl::Span<const int64_t> examples) 
 }
 
 int64_t BatchEnd(const TokenizedText& text, int64_t begin) {
-  auto tokens = static_cast<int64_t>(text.ids(begin).size());
-  int64_t end = begin + 1;
-  while (end < text.size()) {
-    tokens += static_cast<int64_t>(text.ids(end).size());
+  return BatchEnd(begin, text.size(),
+                  [&](int64_t i) { return static_cast<int64_t>(text.ids(i).size()); });
+}
+
+int64_t BatchEnd(int64_t begin, int64_t end, absl::FunctionRef<int64_t(int64_t)> tokens_of) {
+  int64_t tokens = tokens_of(begin), at = begin + 1;
+  for (; at < end; ++at) {
+    tokens += tokens_of(at);
     if (tokens > kBatchTokens) break;
-    ++end;
   }
-  return end;
+  return at;
 }
 
 }  // namespace attune

@@ -5,12 +5,18 @@ namespace attune {
 
 TokenizedText TokenizedText::Make(const std::vector<LabelledExample>& examples,
                                   const Tokenizer& tokenizer, int64_t max_length) {
+  return Make(examples, [&](const LabelledExample& example) {
+    return example.texts.size() == 2
+               ? tokenizer.EncodePair(example.texts[0], example.texts[1], max_length)
+               : tokenizer.Encode(example.texts[0], max_length);
+  });
+}
+
+TokenizedText TokenizedText::Make(const std::vector<LabelledExample>& examples,
+                                  absl::FunctionRef<Encoding(const LabelledExample&)> encode) {
   TokenizedText text;
   for (const LabelledExample& example : examples) {
-    const Encoding encoding =
-        example.texts.size() == 2
-            ? tokenizer.EncodePair(example.texts[0], example.texts[1], max_length)
-            : tokenizer.Encode(example.texts[0], max_length);
+    const Encoding encoding = encode(example);
     text.ids_.insert(text.ids_.end(), encoding.ids.begin(), encoding.ids.end());
     text.type_ids_.insert(text.type_ids_.end(), encoding.type_ids.begin(), encoding.type_ids.end());
     text.offsets_.push_back(static_cast<int64_t>(text.ids_.size()));

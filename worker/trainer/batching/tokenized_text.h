@@ -2,20 +2,30 @@
 // The texts of a file as token ids, in memory, in file order. Immutable once made.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "formats/datasets/labelled_text.h"
 #include "formats/tokenizers/tokenizer.h"
 
 namespace attune {
 
+// Tokens that a text keeps: as many as are wanted, where the model has so many; 0: as it has.
+inline int64_t KeptTokens(int64_t wanted, int64_t most) {
+  return wanted > 0 ? std::min(wanted, most) : most;
+}
+
 class TokenizedText {
  public:
   // At most `max_length` tokens of each text (of a pair, together).
   static TokenizedText Make(const std::vector<LabelledExample>& examples,
                             const Tokenizer& tokenizer, int64_t max_length);
+  // What `encode` makes of each.
+  static TokenizedText Make(const std::vector<LabelledExample>& examples,
+                            absl::FunctionRef<Encoding(const LabelledExample&)> encode);
 
   // Some of them, in this order.
   TokenizedText Select(absl::Span<const int64_t> examples) const;

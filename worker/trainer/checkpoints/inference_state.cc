@@ -44,6 +44,7 @@ std::string InferenceFingerprint(const TrainerSpec& spec, int64_t rows) {
                                  {"max_length", spec.hyperparameters.max_length},
                                  {"seed", spec.hyperparameters.seed}};
   if (spec.task == "image_classification") json["image_size"] = spec.image.size;
+  if (spec.task == "translation") json["decoding"] = DecodingJson(spec.decoding);
   return json.dump();
 }
 

@@ -20,6 +20,10 @@ void Fields(V& v, typename V::template Ref<RecordedEvaluation> s) {
   EvaluationFields(v, s);
 }
 
+inline nlohmann::ordered_json DecodingJson(const DecodingSpec& decoding) {
+  return {{"beam_size", decoding.beam_size}, {"length_penalty", decoding.length_penalty}};
+}
+
 // Fills a struct that has Fields. FAILED_PRECONDITION/TRAINER_REFUSED.
 template <typename State>
 absl::Status ParseState(std::string_view text, State& state) {

@@ -111,6 +111,7 @@ std::string FingerprintOf(const TrainerSpec& spec, int64_t train_examples, int64
     json["image"] = ImageJson(spec.image);
     json["batch_norms"] = spec.image.batch_norms;
   }
+  if (spec.task == "translation") json["decoding"] = DecodingJson(spec.decoding);
   return json.dump();
 }
 

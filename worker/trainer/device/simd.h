@@ -44,6 +44,11 @@ ATTUNE_INLINE void StoreSome(float* p, Vec v, int64_t n) {
 
 ATTUNE_INLINE Vec Splat(float x) { return Vec{} + x; }
 ATTUNE_INLINE Vec Max(Vec a, Vec b) { return a > b ? a : b; }
+// The first min(n, 16) lanes of v, then `other`.
+ATTUNE_INLINE Vec KeepFirst(Vec v, int64_t n, float other) {
+  const Int lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return lanes < static_cast<int32_t>(std::min<int64_t>(n, kLanes)) ? v : Splat(other);
+}
 
 ATTUNE_INLINE float Sum(Vec v) {
   float lane[kLanes];

@@ -13,6 +13,7 @@
 namespace attune {
 namespace {
 
+using simd::KeepFirst;
 using simd::kLanes;
 using simd::Vec;
 
@@ -60,10 +61,10 @@ ATTUNE_INLINE Problem ProblemAt(const Args& a, int64_t index) {
 
 // Room for one problem: matrices over (query or key) × dim, and over query × key.
 struct Scratch {
-  Scratch(int64_t longest, int64_t padded_dim) {
-    const int64_t padded = RoundUp(longest);
-    for (auto& m : by_dim) m.resize(static_cast<size_t>(padded * padded_dim));
-    for (auto& m : scores) m.resize(static_cast<size_t>(longest * padded));
+  Scratch(int64_t queries, int64_t keys, int64_t padded_dim) {
+    const int64_t rows = RoundUp(std::max(queries, keys));
+    for (auto& m : by_dim) m.resize(static_cast<size_t>(rows * padded_dim));
+    for (auto& m : scores) m.resize(static_cast<size_t>(queries * RoundUp(keys)));
   }
   std::vector<float> by_dim[5];
   std::vector<float> scores[2];
@@ -102,11 +103,6 @@ ATTUNE_INLINE void WriteRows(const float* in, const Args& a, const Matrix& m, in
   }
 }
 
-ATTUNE_INLINE Vec KeepFirst(Vec v, int64_t n, float other) {
-  const simd::Int lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return lanes < static_cast<int32_t>(std::min<int64_t>(n, kLanes)) ? v : simd::Splat(other);
-}
-
 // Scores of one query become dropped-out weights that sum to `*total` before dropout.
 ATTUNE_INLINE float SoftmaxRow(const Args& a, const Problem& p, float* row, uint64_t mask_row,
                                float* total) {
@@ -129,6 +125,7 @@ ATTUNE_INLINE float SoftmaxRow(const Args& a, const Problem& p, float* row, uint
 }
 
 ATTUNE_INLINE void ForwardProblem(const Args& a, const Problem& p, Scratch& s) {
+  if (p.queries == 0) return;
   float *query = s.by_dim[0].data(), *key_t = s.by_dim[1].data(), *value = s.by_dim[2].data();
   float *out = s.by_dim[3].data(), *weights = s.scores[0].data();
   CopyRows(a.query, a, p.query_begin, p.queries, p.head, query);
@@ -237,9 +234,10 @@ AttentionOutput Attention(const AttentionInputs& inputs, int64_t head_dim) {
   AttentionOutput output{EmptyRows(queries, inputs.heads * head_dim),
                          at::empty({queries, inputs.heads}, at::kFloat)};
   const Args args = MakeArgs(inputs, head_dim, output);
-  const int64_t longest = Longest(*inputs.key.offsets);
+  const int64_t most_queries = Longest(*inputs.query.offsets);
+  const int64_t most_keys = Longest(*inputs.key.offsets);
   ParallelFor(0, args.sequences * args.heads, 1, [&](int64_t begin, int64_t end) {
-    Scratch scratch(longest, args.padded_dim);
+    Scratch scratch(most_queries, most_keys, args.padded_dim);
     ForwardProblems(args, scratch, begin, end);
   });
   return output;
@@ -253,9 +251,10 @@ void AttentionBackward(const AttentionInputs& inputs, int64_t head_dim,
   args.dquery = MatrixOf(dquery);
   args.dkey = MatrixOf(dkey);
   args.dvalue = MatrixOf(dvalue);
-  const int64_t longest = Longest(*inputs.key.offsets);
+  const int64_t most_queries = Longest(*inputs.query.offsets);
+  const int64_t most_keys = Longest(*inputs.key.offsets);
   ParallelFor(0, args.sequences * args.heads, 1, [&](int64_t begin, int64_t end) {
-    Scratch scratch(longest, args.padded_dim);
+    Scratch scratch(most_queries, most_keys, args.padded_dim);
     BackwardProblems(args, scratch, begin, end);
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Multi-head self-attention over packed sequences: no padding, no mask of positions, no copy of the
+// Multi-head attention over packed sequences: no padding, no mask of positions, no copy of the
 // batch by length; each (sequence, head) is one small problem that fits the cache. Scores are not
 // kept: the gradient makes them again from the log-sum-exp of each row (Dao et al. 2022), and draws
 // the same dropout mask from its key.
@@ -20,8 +20,8 @@ struct AttentionRows {
 };
 
 struct AttentionInputs {
-  AttentionRows query;       // some rows of each sequence
-  AttentionRows key, value;  // all of them; the same offsets
+  AttentionRows query;       // any number of rows a sequence
+  AttentionRows key, value;  // as many sequences, each at least one row; the same offsets
   int64_t heads = 0;
   Dropout dropout;  // of the probabilities
 };

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "ATen/core/Tensor.h"
-#include "worker/trainer/layers/relu6.h"
+#include "worker/trainer/layers/rectifier.h"
 #include "worker/trainer/layers/same_window.h"
 
 namespace attune {

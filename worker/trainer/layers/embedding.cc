@@ -2,7 +2,6 @@
 #include "worker/trainer/layers/embedding.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "worker/trainer/device/parallel.h"
 #include "worker/trainer/device/rows.h"
@@ -13,10 +12,11 @@ namespace {
 
 constexpr int64_t kRowGrain = 32;
 
-ATTUNE_SIMD void AddRow(const float* from, float* to, int64_t width) {
+ATTUNE_SIMD void AddRow(const float* from, float* to, int64_t width, float factor = 1) {
   for (int64_t i = 0; i < width; i += simd::kLanes) {
     const int64_t left = width - i;
-    simd::StoreSome(to + i, simd::LoadSome(to + i, left) + simd::LoadSome(from + i, left), left);
+    const simd::Vec sum = simd::LoadSome(to + i, left) + simd::LoadSome(from + i, left) * factor;
+    simd::StoreSome(to + i, sum, left);
   }
 }
 
@@ -31,17 +31,21 @@ at::Tensor EmbeddingSum(int64_t rows, const std::vector<EmbeddingTable>& tables)
     for (const EmbeddingTable& t : tables) {
       const float* table = t.table.const_data_ptr<float>();
       for (int64_t i = begin; i < end; ++i) {
-        AddRow(table + (*t.ids)[static_cast<size_t>(i)] * width, out + i * width, width);
+        const int32_t id = (*t.ids)[static_cast<size_t>(i)];
+        if (id >= 0) AddRow(table + id * width, out + i * width, width, t.factor);
       }
     }
   });
   return sum;
 }
 
-void EmbeddingBackward(const at::Tensor& dy, const std::vector<int32_t>& ids, at::Tensor& grad) {
+void EmbeddingBackward(const at::Tensor& dy, const std::vector<int32_t>& ids, at::Tensor& grad,
+                       float factor) {
   const int64_t width = dy.size(1);
-  std::vector<int64_t> order(ids.size());
-  std::iota(order.begin(), order.end(), 0);
+  std::vector<int64_t> order;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= 0) order.push_back(static_cast<int64_t>(i));
+  }
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
     return ids[static_cast<size_t>(a)] < ids[static_cast<size_t>(b)];
   });
@@ -57,7 +61,7 @@ void EmbeddingBackward(const at::Tensor& dy, const std::vector<int32_t>& ids, at
     if (begin == end) return;
     while (end < count && id_at(end) == id_at(end - 1)) ++end;
     for (int64_t i = begin; i < end; ++i) {
-      AddRow(from + order[static_cast<size_t>(i)] * width, to + id_at(i) * width, width);
+      AddRow(from + order[static_cast<size_t>(i)] * width, to + id_at(i) * width, width, factor);
     }
   });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/loop/early_stopping.h"
 
-#include "worker/trainer/tasks/objective.h"
+#include "worker/trainer/tasks/metrics.h"
 
 namespace attune {
 

@@ -20,8 +20,9 @@ struct Column {
 constexpr Column kColumns[] = {{"accuracy", "accuracy"}, {"top5_accuracy", "top-5 accuracy"},
                                {"macro_f1", "macro F1"}, {"micro_f1", "micro F1"},
                                {"auc", "AUC"},           {"spearman", "Spearman"},
-                               {"rmse", "RMSE"},         {"loss", "loss"},
-                               {"majority", "majority"}};
+                               {"rmse", "RMSE"},         {"bleu", "BLEU"},
+                               {"chrf", "chrF"},         {"token_accuracy", "token accuracy"},
+                               {"loss", "loss"},         {"majority", "majority"}};
 
 // Those that at least one evaluation has.
 std::vector<Column> ColumnsOf(const TrainingState& state) {
@@ -59,11 +60,34 @@ std::string Results(const TrainingState& state) {
 std::string StartOf(const TrainerSpec& spec) {
   return absl::StrCat("step ", spec.start_step, " of ", spec.start_job);
 }
-bool IsOfImages(const TrainerSpec& spec) { return spec.task == "image_classification"; }
 
-std::string LibraryOf(const TrainerSpec& spec) {
-  if (IsOfImages(spec)) return "timm";
-  return PoolingNamed(spec.pooling) == Pooling::kMean ? "sentence-transformers" : "transformers";
+enum class Kind { kText, kImages, kTranslation };
+
+Kind KindOf(const TrainerSpec& spec) {
+  if (spec.task == "image_classification") return Kind::kImages;
+  return spec.task == "translation" ? Kind::kTranslation : Kind::kText;
+}
+
+bool SitsOnMean(const TrainerSpec& spec) {
+  return KindOf(spec) == Kind::kText && PoolingNamed(spec.pooling) == Pooling::kMean;
+}
+
+// What the words are that differ between tasks.
+struct Words {
+  const char *library, *pipeline, *model, *rows;
+};
+
+Words WordsOf(const TrainerSpec& spec) {
+  switch (KindOf(spec)) {
+    case Kind::kImages:
+      return {"timm", "image-classification", "An image classifier", "images"};
+    case Kind::kTranslation:
+      return {"marian", "translation", "A translation model", "sentence pairs"};
+    case Kind::kText:
+      break;
+  }
+  return {SitsOnMean(spec) ? "sentence-transformers" : "transformers", "text-classification",
+          "A text classifier", "sequences"};
 }
 
 std::string ImagesOf(const ImageSpec& image) {
@@ -79,11 +103,54 @@ std::string ImagesOf(const ImageSpec& image) {
 }
 
 std::string HeadOf(const TrainerSpec& spec) {
-  if (PoolingNamed(spec.pooling) == Pooling::kFirstToken) {
-    return "- the head sits on the first token\n";
-  }
+  if (!SitsOnMean(spec)) return "- the head sits on the first token\n";
   return "- the head, one linear layer, sits on the mean of all tokens; "
          "`SentenceTransformer(FOLDER).encode(texts)` gives its logits\n";
+}
+
+std::string DecodingOf(const DecodingSpec& decoding) {
+  if (decoding.beam_size == 1) return "- evaluated on greedy translations\n";
+  return absl::StrFormat(
+      "- evaluated on translations by beam search, beam size %d, length penalty "
+      "%g\n",
+      decoding.beam_size, decoding.length_penalty);
+}
+
+std::string TaskLine(const TrainerSpec& spec) {
+  switch (KindOf(spec)) {
+    case Kind::kImages:
+      return ImagesOf(spec.image);
+    case Kind::kTranslation:
+      return DecodingOf(spec.decoding);
+    case Kind::kText:
+      break;
+  }
+  return HeadOf(spec);
+}
+
+std::string LabelsOf(const TrainerSpec& spec) {
+  if (spec.labels.empty()) return "";
+  return absl::StrCat("## Labels\n\n", absl::StrJoin(spec.labels, ", "), "\n\n");
+}
+
+std::string Adapters(const TrainerSpec& spec) {
+  if (spec.method != "lora" || SitsOnMean(spec)) return "";
+  if (KindOf(spec) == Kind::kTranslation) return "\nThe adapters are merged into the weights.\n";
+  return "\n`adapter/` holds the adapters alone, for PEFT beside the base; in "
+         "`model.safetensors` they are merged into its weights.\n";
+}
+
+std::string Measured(const TrainerSpec& spec, const TrainingState& state) {
+  if (state.evaluations.empty()) return "";
+  const bool translates = KindOf(spec) == Kind::kTranslation;
+  const std::string base = !spec.start_sha256.empty()
+                               ? absl::StrCat("with the weights of ", StartOf(spec))
+                           : translates ? "the base"
+                                        : "the base with a new classification head";
+  const char* columns = translates ? "BLEU and chrF are sacrebleu's"
+                                   : "majority is the share of the most frequent label";
+  return absl::StrCat("\n## Measured\n\nTEST_BASE is the model as it starts: ", base, "; ", columns,
+                      ".\n\n", Results(state));
 }
 
 }  // namespace
@@ -91,38 +158,25 @@ std::string HeadOf(const TrainerSpec& spec) {
 std::string ModelCard(const TrainerSpec& spec, const TrainingState& state, int64_t train_examples,
                       const BuildInfo& build) {
   const HyperparameterSpec& h = spec.hyperparameters;
-  const bool starts = !spec.start_sha256.empty();
-  const bool mean = PoolingNamed(spec.pooling) == Pooling::kMean;
-  const bool images = IsOfImages(spec);
+  const Words words = WordsOf(spec);
   std::string card =
-      absl::StrCat("---\nlibrary_name: ", LibraryOf(spec),
-                   "\npipeline_tag: ", images ? "image" : "text", "-classification\n---\n\n");
-  absl::StrAppend(&card, "# ", spec.job, "\n\n", images ? "An image" : "A text",
-                  " classifier, fine-tuned from `", spec.base_model_name, "` by attune (",
+      absl::StrCat("---\nlibrary_name: ", words.library, "\npipeline_tag: ", words.pipeline,
+                   "\n---\n\n# ", spec.job, "\n\n");
+  absl::StrAppend(&card, words.model, ", fine-tuned from `", spec.base_model_name, "` by attune (",
                   MethodInWords(spec), ")",
-                  starts ? absl::StrCat(", started from ", StartOf(spec)) : "",
-                  ".\n\n## Labels\n\n", absl::StrJoin(spec.labels, ", "), "\n\n## Training\n\n");
+                  spec.start_sha256.empty() ? "" : absl::StrCat(", started from ", StartOf(spec)),
+                  ".\n\n", LabelsOf(spec), "## Training\n\n");
   absl::StrAppendFormat(
       &card,
       "- %d examples, %d steps of %d %s (%g epochs), the weights of step %d\n"
       "- AdamW, learning rate %g with %s schedule, warm-up %d steps, weight decay %g, gradients "
       "clipped at %g\n- dropout %g, seed %d, %s, torch %s\n",
-      train_examples, state.total_steps, h.batch_size * h.gradient_accumulation_steps,
-      images ? "images" : "sequences", h.epochs,
-      state.best.step >= 0 ? state.best.step : state.step, h.learning_rate, h.schedule,
+      train_examples, state.total_steps, h.batch_size * h.gradient_accumulation_steps, words.rows,
+      h.epochs, state.best.step >= 0 ? state.best.step : state.step, h.learning_rate, h.schedule,
       h.warmup_steps, h.weight_decay, h.max_grad_norm,
-      images ? std::max(0.0, h.dropout) : h.dropout, h.seed, build.dtype, build.torch_version);
-  absl::StrAppend(&card, images ? ImagesOf(spec.image) : HeadOf(spec));
-  if (spec.method == "lora" && !mean) {
-    absl::StrAppend(&card, "\n`adapter/` holds the adapters alone, for PEFT beside the base; in ",
-                    "`model.safetensors` they are merged into its weights.\n");
-  }
-  if (!state.evaluations.empty()) {
-    absl::StrAppend(&card, "\n## Measured\n\nTEST_BASE is the model as it starts: ",
-                    starts ? absl::StrCat("with the weights of ", StartOf(spec))
-                           : "the base with a new classification head",
-                    "; majority is the share of the most frequent label.\n\n", Results(state));
-  }
+      KindOf(spec) == Kind::kText ? h.dropout : std::max(0.0, h.dropout), h.seed, build.dtype,
+      build.torch_version);
+  absl::StrAppend(&card, TaskLine(spec), Adapters(spec), Measured(spec, state));
   return card;
 }
 

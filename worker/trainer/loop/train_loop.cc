@@ -14,7 +14,7 @@
 #include "worker/trainer/loop/outputs.h"
 #include "worker/trainer/optimizer/adamw.h"
 #include "worker/trainer/optimizer/schedule.h"
-#include "worker/trainer/tasks/objective.h"
+#include "worker/trainer/tasks/metrics.h"
 
 namespace attune {
 namespace {

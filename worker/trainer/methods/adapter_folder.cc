@@ -27,7 +27,7 @@ constexpr const char* kPrefix = "base_model.model.";
 std::vector<std::string> TargetsOf(const LoraSpec& lora, TextClassifier& model) {
   const std::vector<std::string>& targets = lora.target_modules;
   const bool all = std::find(targets.begin(), targets.end(), kAllLinear) != targets.end();
-  return all ? AdaptedModules(model) : targets;
+  return all ? AdaptedModules(model.linears()) : targets;
 }
 
 // PEFT finds them by the ends of names: "classifier" is also distilbert's pre_classifier.

@@ -57,9 +57,9 @@ LoraAdapter MakeAdapter(const LoraSpec& lora, uint64_t seed, const AdaptedLinear
 }
 
 // Names without what numbers them: "query", "key", "value", "dense".
-absl::Status NoLayerFits(size_t index, TextClassifier& model) {
+absl::Status NoLayerFits(size_t index, const std::vector<AdaptedLinear*>& linears) {
   std::set<std::string> last_parts;
-  for (const AdaptedLinear* linear : model.linears()) {
+  for (const AdaptedLinear* linear : linears) {
     if (linear->weight.trainable) continue;
     for (const ParameterPart& part : linear->weight.parts) {
       const std::string module = ModuleOf(part);
@@ -72,12 +72,10 @@ absl::Status NoLayerFits(size_t index, TextClassifier& model) {
                      absl::StrJoin(last_parts, ", "), "; \"", kAllLinear, "\" means all")}});
 }
 
-}  // namespace
-
-absl::Status AddAdapters(const LoraSpec& lora, uint64_t seed, TextClassifier& model) {
-  model.FreezeButHead();
+absl::Status AdaptFrozen(const LoraSpec& lora, uint64_t seed,
+                         const std::vector<AdaptedLinear*>& linears) {
   std::vector<bool> used(lora.target_modules.size(), false);
-  for (AdaptedLinear* linear : model.linears()) {
+  for (AdaptedLinear* linear : linears) {
     if (linear->weight.trainable) continue;
     for (size_t part = 0; part < linear->weight.parts.size(); ++part) {
       bool wanted = false;
@@ -89,14 +87,26 @@ absl::Status AddAdapters(const LoraSpec& lora, uint64_t seed, TextClassifier& mo
     }
   }
   for (size_t t = 0; t < used.size(); ++t) {
-    if (!used[t]) return NoLayerFits(t, model);
+    if (!used[t]) return NoLayerFits(t, linears);
   }
   return absl::OkStatus();
 }
 
-std::vector<std::string> AdaptedModules(TextClassifier& model) {
+}  // namespace
+
+absl::Status AddAdapters(const LoraSpec& lora, uint64_t seed, TextClassifier& model) {
+  model.FreezeButHead();
+  return AdaptFrozen(lora, seed, model.linears());
+}
+
+absl::Status AddAdapters(const LoraSpec& lora, uint64_t seed, TranslationModel& model) {
+  Freeze(model.parameters());
+  return AdaptFrozen(lora, seed, model.linears());
+}
+
+std::vector<std::string> AdaptedModules(const std::vector<AdaptedLinear*>& linears) {
   std::vector<std::string> modules;
-  for (const AdaptedLinear* linear : model.linears()) {
+  for (const AdaptedLinear* linear : linears) {
     for (const LoraAdapter& adapter : linear->adapters) modules.push_back(adapter.module);
   }
   return modules;

@@ -74,6 +74,18 @@ absl::Status ApplyMethod(const TrainerSpec& spec, ImageClassifier& model) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyMethod(const TrainerSpec& spec, TranslationModel& model) {
+  if (spec.method == "lora") {
+    ATTUNE_RETURN_IF_ERROR(AddAdapters(spec.lora, spec.hyperparameters.seed, model));
+  } else if (spec.method == "partial") {
+    ATTUNE_RETURN_IF_ERROR(
+        CheckTopLayers(spec.top_layers, model.config().decoder_layers, "decoder layers"));
+    model.FreezeButTopLayers(spec.top_layers);
+  }
+  AllocateMoments(model.trained_parameters());
+  return absl::OkStatus();
+}
+
 bool TrainsStatistics(const TrainerSpec& spec) {
   return spec.image.batch_norms == "trained" && spec.method != "head";
 }
@@ -85,16 +97,19 @@ std::optional<int64_t> FrozenDepth(const TrainerSpec& spec, int64_t layers) {
 }
 
 std::string MethodInWords(const TrainerSpec& spec) {
+  const bool translates = spec.task == "translation";
   if (spec.method == "head") return "the head alone";
   if (spec.method == "partial") {
-    return absl::StrCat("the top ", spec.top_layers,
-                        spec.task == "image_classification" ? " blocks" : " encoder layers",
-                        " and the head");
+    const char* layers = spec.task == "image_classification" ? " blocks"
+                         : translates                        ? " decoder layers"
+                                                             : " encoder layers";
+    return absl::StrCat("the top ", spec.top_layers, layers, translates ? "" : " and the head");
   }
   if (spec.method != "lora") return "all weights";
-  return absl::StrFormat("%s adapters of rank %d, alpha %g and dropout %g on %s, and the head",
+  return absl::StrFormat("%s adapters of rank %d, alpha %g and dropout %g on %s%s",
                          spec.lora.rslora ? "rsLoRA" : "LoRA", spec.lora.rank, spec.lora.alpha,
-                         spec.lora.dropout, absl::StrJoin(spec.lora.target_modules, ", "));
+                         spec.lora.dropout, absl::StrJoin(spec.lora.target_modules, ", "),
+                         translates ? "" : ", and the head");
 }
 
 }  // namespace attune

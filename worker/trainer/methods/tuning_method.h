@@ -3,7 +3,8 @@
 //
 //   full     all
 //   lora     adapters beside linear layers, and the head (lora.h)
-//   partial  the head and the topmost layers of the encoder (of an image model: its blocks)
+//   partial  the head and the topmost layers of the encoder (of an image model: its blocks; of a
+//            translation model, which has no head: of the decoder)
 //   head     the head; BERT's pooler is of the base and stays frozen, unless the base has none
 //
 // Of an image model, too, ImageSpec::batch_norms: what of its batch norms is.
@@ -19,6 +20,7 @@
 #include "base/trainer_protocol.h"
 #include "worker/trainer/models/image_classifier.h"
 #include "worker/trainer/models/text_classifier.h"
+#include "worker/trainer/models/translation_model.h"
 
 namespace attune {
 
@@ -29,6 +31,7 @@ std::vector<FieldViolation> MethodViolations(const TrainerSpec& spec);
 // INVALID_ARGUMENT/INVALID_FIELD: the base has no such layers.
 absl::Status ApplyMethod(const TrainerSpec& spec, TextClassifier& model);
 absl::Status ApplyMethod(const TrainerSpec& spec, ImageClassifier& model);
+absl::Status ApplyMethod(const TrainerSpec& spec, TranslationModel& model);
 
 // Whether training normalises by each micro-batch's own mean and variance and so changes the
 // running ones; no, where no block is trained.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/models/adapted_linear.h"
 
+#include <map>
+
 #include "worker/trainer/layers/linear.h"
 
 namespace attune {
@@ -22,7 +24,22 @@ at::Tensor ColumnsOf(const LoraAdapter& adapter, OutputRange range, const at::Te
   return outputs.narrow(1, adapter.outputs.begin - range.begin, adapter.outputs.rows);
 }
 
+// W + scale · B · A over all adapters: a copy.
+at::Tensor MergedWeight(const AdaptedLinear& linear) {
+  at::Tensor merged = linear.weight.value.clone();
+  for (const LoraAdapter& adapter : linear.adapters) {
+    merged.narrow(0, adapter.outputs.begin, adapter.outputs.rows)
+        .addmm_(adapter.b.value, adapter.a.value, 1, adapter.scale);
+  }
+  return merged;
+}
+
 }  // namespace
+
+std::vector<Parameter*> AdaptedLinear::parameters() {
+  if (!has_bias) return {&weight};
+  return {&weight, &bias};
+}
 
 std::vector<Parameter*> AdaptedLinear::adapter_parameters() {
   std::vector<Parameter*> parameters;
@@ -33,10 +50,30 @@ std::vector<Parameter*> AdaptedLinear::adapter_parameters() {
   return parameters;
 }
 
+std::vector<Parameter*> ParametersOf(const std::vector<AdaptedLinear*>& linears,
+                                     const std::vector<Parameter*>& more) {
+  std::vector<Parameter*> parameters;
+  for (AdaptedLinear* linear : linears) parameters = Joined(parameters, linear->parameters());
+  return Joined(parameters, more);
+}
+
+std::vector<Parameter*> TrainedOf(const std::vector<Parameter*>& parameters,
+                                  const std::vector<AdaptedLinear*>& linears) {
+  std::vector<Parameter*> trained = TrainableOf(parameters);
+  for (AdaptedLinear* linear : linears) trained = Joined(trained, linear->adapter_parameters());
+  return trained;
+}
+
+bool Trains(const std::vector<Parameter*>& parameters, const std::vector<AdaptedLinear*>& linears) {
+  return !TrainedOf(parameters, linears).empty();
+}
+
 at::Tensor LinearForward(const AdaptedLinear& linear, OutputRange range, const at::Tensor& x,
                          const ForwardMode& mode) {
-  at::Tensor y = Linear(x, linear.weight.value.narrow(0, range.begin, range.rows),
-                        linear.bias.value.narrow(0, range.begin, range.rows), mode.precision);
+  at::Tensor bias;
+  if (linear.has_bias) bias = linear.bias.value.narrow(0, range.begin, range.rows);
+  at::Tensor y =
+      Linear(x, linear.weight.value.narrow(0, range.begin, range.rows), bias, mode.precision);
   for (const LoraAdapter& adapter : linear.adapters) {
     if (!Inside(adapter.outputs, range)) continue;
     AddLowRank(LowRankOf(adapter, mode), x, ColumnsOf(adapter, range, y));
@@ -49,7 +86,7 @@ void AccumulateWeightGrads(AdaptedLinear& linear, int64_t rows, const at::Tensor
   if (!linear.weight.trainable) return;
   const LinearGrad grad = LinearBackwardWeights(rows, dy, x, mode.precision);
   AccumulateGrad(linear.weight, grad.w);
-  AccumulateGrad(linear.bias, grad.b);
+  if (linear.has_bias) AccumulateGrad(linear.bias, grad.b);
 }
 
 at::Tensor LinearBackward(AdaptedLinear& linear, OutputRange range, int64_t rows,
@@ -70,13 +107,25 @@ at::Tensor LinearBackward(AdaptedLinear& linear, OutputRange range, int64_t rows
   return dx;
 }
 
-at::Tensor MergedWeight(const AdaptedLinear& linear) {
-  at::Tensor merged = linear.weight.value.clone();
-  for (const LoraAdapter& adapter : linear.adapters) {
-    merged.narrow(0, adapter.outputs.begin, adapter.outputs.rows)
-        .addmm_(adapter.b.value, adapter.a.value, 1, adapter.scale);
+at::Tensor WholeBackward(AdaptedLinear& linear, int64_t rows, const at::Tensor& dy,
+                         const at::Tensor& x, const ForwardMode& mode, bool want_dx) {
+  AccumulateWeightGrads(linear, rows, dy, x, mode);
+  return LinearBackward(linear, linear.whole(), rows, dy, x, mode, want_dx);
+}
+
+std::vector<NamedTensor> MergedValuesOf(const std::vector<Parameter*>& parameters,
+                                        const std::vector<AdaptedLinear*>& linears) {
+  std::map<const Parameter*, at::Tensor> merged;
+  for (const AdaptedLinear* linear : linears) {
+    if (!linear->adapters.empty()) merged[&linear->weight] = MergedWeight(*linear);
   }
-  return merged;
+  std::vector<NamedTensor> values;
+  for (const Parameter* p : parameters) {
+    const auto found = merged.find(p);
+    const at::Tensor& value = found == merged.end() ? p->value : found->second;
+    for (const ParameterPart& part : p->parts) values.push_back({part.name, PartOf(value, part)});
+  }
+  return values;
 }
 
 }  // namespace attune

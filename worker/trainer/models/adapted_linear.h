@@ -10,6 +10,7 @@
 #include "worker/trainer/layers/low_rank.h"
 #include "worker/trainer/models/forward_mode.h"
 #include "worker/trainer/models/parameter.h"
+#include "worker/trainer/models/weights_file.h"
 
 namespace attune {
 
@@ -28,13 +29,31 @@ struct LoraAdapter {
 
 struct AdaptedLinear {
   Parameter weight, bias;
+  bool has_bias = true;  // false: `bias` is nothing
   std::vector<LoraAdapter> adapters;
   uint64_t first_site = 0;  // of the adapter of its first part; then one a part
 
   OutputRange whole() const { return {0, weight.value.size(0)}; }
   bool trains() const { return weight.trainable || !adapters.empty(); }
+  std::vector<Parameter*> parameters();  // without adapters
   std::vector<Parameter*> adapter_parameters();
 };
+
+template <typename T>
+std::vector<T> Joined(std::vector<T> first, const std::vector<T>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+// Of these layers, without adapters, then `more`.
+std::vector<Parameter*> ParametersOf(const std::vector<AdaptedLinear*>& linears,
+                                     const std::vector<Parameter*>& more);
+// Those of a model's parameters that are trained, then the adapters of its linear layers.
+std::vector<Parameter*> TrainedOf(const std::vector<Parameter*>& parameters,
+                                  const std::vector<AdaptedLinear*>& linears);
+
+// Whether any of them is.
+bool Trains(const std::vector<Parameter*>& parameters, const std::vector<AdaptedLinear*>& linears);
 
 // Outputs `range` for x [capacity, in]: [capacity, range.rows]. An adapter lies inside the range or
 // outside of it; its own products are fp32 always.
@@ -52,7 +71,12 @@ at::Tensor LinearBackward(AdaptedLinear& linear, OutputRange range, int64_t rows
                           const at::Tensor& dy, const at::Tensor& x, const ForwardMode& mode,
                           bool want_dx);
 
-// W + scale · B · A over all adapters: a copy.
-at::Tensor MergedWeight(const AdaptedLinear& linear);
+// Both, with all outputs as the range.
+at::Tensor WholeBackward(AdaptedLinear& linear, int64_t rows, const at::Tensor& dy,
+                         const at::Tensor& x, const ForwardMode& mode, bool want_dx);
+
+// A model's parameters part by part, each adapter added to what it adapts. Views, but for those.
+std::vector<NamedTensor> MergedValuesOf(const std::vector<Parameter*>& parameters,
+                                        const std::vector<AdaptedLinear*>& linears);
 
 }  // namespace attune

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "worker/trainer/layers/batch_norm.h"
-#include "worker/trainer/layers/relu6.h"
+#include "worker/trainer/layers/rectifier.h"
 #include "worker/trainer/models/parameter.h"
 
 namespace attune {

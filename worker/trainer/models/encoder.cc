@@ -14,15 +14,6 @@ NormDropout EmbeddingDropout(const ForwardMode& mode) {
   return {.after = DropoutAt(mode.key, kEmbeddingSite, mode.rates.hidden)};
 }
 
-bool Trains(EncoderLayer& layer) {
-  const auto parameters = layer.parameters();
-  const auto linears = layer.linears();
-  return std::any_of(parameters.begin(), parameters.end(),
-                     [](const Parameter* p) { return p->trainable; }) ||
-         std::any_of(linears.begin(), linears.end(),
-                     [](const AdaptedLinear* l) { return l->trains(); });
-}
-
 }  // namespace
 
 Encoder::Encoder(const EncoderConfig& config, Pooling pooling)
@@ -30,20 +21,13 @@ Encoder::Encoder(const EncoderConfig& config, Pooling pooling)
       eps_(config.layer_norm_eps),
       has_types_(config.type_vocab_size > 0),
       first_position_(static_cast<int32_t>(config.first_position)),
-      pad_id_(static_cast<int32_t>(config.pad_token_id)),
-      layers_(static_cast<size_t>(config.layers)) {
-  parameters_ = embedding_parameters();
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    EncoderLayer& layer = layers_[i];
-    layer.heads = config.heads;
-    layer.eps = config.layer_norm_eps;
-    layer.site = LayerSite(i);
-    uint64_t site = layer.site + kQueryAdapterOffset;
-    layer.qkv.first_site = site;
-    site += 3;
-    for (AdaptedLinear* linear : {&layer.out, &layer.up, &layer.down}) linear->first_site = site++;
-    for (Parameter* p : layer.parameters()) parameters_.push_back(p);
+      pad_id_(static_cast<int32_t>(config.pad_token_id)) {
+  for (size_t i = 0; i < static_cast<size_t>(config.layers); ++i) {
+    layers_.emplace_back(config.heads, FeedForwardActivation::kGelu, config.layer_norm_eps,
+                         LayerSite(i));
   }
+  parameters_ = embedding_parameters();
+  for (EncoderLayer& layer : layers_) parameters_ = Joined(parameters_, layer.parameters());
 }
 
 std::vector<Parameter*> Encoder::embedding_parameters() {
@@ -55,9 +39,7 @@ std::vector<Parameter*> Encoder::embedding_parameters() {
 
 std::vector<AdaptedLinear*> Encoder::linears() {
   std::vector<AdaptedLinear*> linears;
-  for (EncoderLayer& layer : layers_) {
-    for (AdaptedLinear* linear : layer.linears()) linears.push_back(linear);
-  }
+  for (EncoderLayer& layer : layers_) linears = Joined(linears, layer.linears());
   return linears;
 }
 
@@ -111,7 +93,7 @@ int64_t Encoder::LowestTrained() {
     if (p->trainable) return kEmbeddings;
   }
   for (int64_t i = 0; i < depth(); ++i) {
-    if (Trains(layer(i))) return i;
+    if (Trains(layer(i).parameters(), layer(i).linears())) return i;
   }
   return depth();
 }

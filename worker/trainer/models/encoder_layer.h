@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One encoder layer of the BERT family (Devlin et al. 2019) on packed rows, forward and backward:
-//
-//   a = Norm(x + Dropout(Attention(x) Woᵀ + bo));  y = Norm(a + Dropout(Gelu(a W1ᵀ + b1) W2ᵀ + b2))
+// One encoder layer on packed rows, forward and backward: attention among the rows of a sequence,
+// then the feed-forward part. With GELU that of the BERT family (Devlin et al. 2019), with ReLU
+// that of Vaswani et al. 2017.
 //
 // Where only each sequence's first token is read afterwards (the last layer below a head on it),
 // only those rows are computed past the keys and values: the same result, for a sixth of the work.
@@ -12,50 +12,37 @@
 #include <vector>
 
 #include "worker/trainer/batching/packed_batch.h"
-#include "worker/trainer/layers/attention.h"
-#include "worker/trainer/layers/norm.h"
-#include "worker/trainer/models/adapted_linear.h"
+#include "worker/trainer/models/attention_block.h"
+#include "worker/trainer/models/feed_forward.h"
 #include "worker/trainer/models/forward_mode.h"
-#include "worker/trainer/models/parameter.h"
 
 namespace attune {
 
 struct EncoderLayer {
-  AdaptedLinear qkv;  // query, key, value: [3 · hidden, hidden]
-  AdaptedLinear out;
-  Parameter attention_gamma, attention_beta;
-  AdaptedLinear up, down;
-  Parameter output_gamma, output_beta;
-  int64_t heads = 0;
-  double eps = 1e-12;
-  uint64_t site = 0;  // LayerSite of its index
+  // Without weights; `site` is the LayerSite of its index.
+  EncoderLayer(int64_t heads, FeedForwardActivation activation, double eps, uint64_t site)
+      : attention(heads, eps, site), feed_forward(activation, eps, site) {}
+
+  AttentionBlock attention;
+  FeedForward feed_forward;
 
   std::vector<Parameter*> parameters();  // without adapters
-  std::vector<AdaptedLinear*> linears() { return {&qkv, &out, &up, &down}; }
+  std::vector<AdaptedLinear*> linears();
 };
 
 enum class LayerRows { kAllTokens, kFirstTokens };
 
 // What the backward pass needs of the forward pass.
 struct EncoderLayerState {
-  at::Tensor input;        // x, all tokens
-  at::Tensor query_input;  // the rows of x that go on
-  std::vector<int64_t> query_offsets;
-  at::Tensor query, key_value;  // rows of projections; one tensor when all tokens go on
-  AttentionOutput attention;
-  NormState attention_norm, output_norm;
-  at::Tensor attended, up, activated;
+  std::vector<int64_t> offsets;  // of the rows that go on
+  AttentionBlockState attention;
+  FeedForwardState feed_forward;
 };
 
 // Fills `state` where it is not null.
 at::Tensor EncoderLayerForward(const EncoderLayer& layer, const PackedBatch& batch,
                                const at::Tensor& x, LayerRows rows, const ForwardMode& mode,
                                EncoderLayerState* state);
-
-// The two tensors whose sum is the gradient of a layer's input (and of its output, going down).
-struct StreamGrad {
-  at::Tensor a, b;  // b may be undefined
-};
 
 // Adds to the gradients of the layer's trainable parameters. The result means something only where
 // `want_dx` is set.

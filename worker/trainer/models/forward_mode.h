@@ -30,12 +30,15 @@ inline ForwardMode InFp32(ForwardMode mode) {
 }
 
 inline constexpr uint64_t kEmbeddingSite = 0, kClassifierSite = 1, kHeadInputSite = 2,
-                          kHeadAdapterSite = 3;
+                          kHeadAdapterSite = 3, kTargetEmbeddingSite = 4;
 
-// Sites of encoder layer `layer`: each of its dropouts and of its linear layers has an offset < 16.
+// Sites of layer `layer`, those of a decoder counted after its encoder's: each of its dropouts and
+// of its linear layers has an offset < 16.
 inline uint64_t LayerSite(size_t layer) { return 16 * (layer + 1); }
 inline constexpr uint64_t kAttentionOffset = 0, kAttentionOutputOffset = 1, kOutputOffset = 2,
-                          kQueryAdapterOffset = 3;  // then key, value, out, up, down
+                          kQueryAdapterOffset = 3,  // then key, value
+    kOutAdapterOffset = 6, kUpAdapterOffset = 7, kDownAdapterOffset = 8, kRecurrenceOffset = 9,
+                          kInputAdapterOffset = 10, kForgetAdapterOffset = 11;
 
 inline Dropout AdapterDropout(const ForwardMode& mode, uint64_t site) {
   return DropoutAt(mode.key, site, mode.rates.adapter);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ATen/ops/empty.h"
 #include "ATen/ops/zeros_like.h"
 
 namespace attune {
@@ -15,6 +16,17 @@ void AllocateSparseGrad(Parameter& parameter) {
 }
 
 }  // namespace
+
+void AllocateParts(Parameter& parameter, const std::vector<std::string>& names, int64_t rows_each,
+                   int64_t columns) {
+  const int64_t rows = rows_each * static_cast<int64_t>(names.size());
+  parameter.value =
+      columns == 0 ? at::empty({rows}, at::kFloat) : at::empty({rows, columns}, at::kFloat);
+  parameter.decays = columns != 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    parameter.parts.push_back({names[i], static_cast<int64_t>(i) * rows_each, rows_each});
+  }
+}
 
 at::Tensor PartOf(const at::Tensor& whole, const ParameterPart& part) {
   return whole.narrow(0, part.row_begin, part.rows);

@@ -33,6 +33,11 @@ struct Parameter {
   std::vector<uint8_t> active;   // ever
 };
 
+// Room for tensors of `rows_each` × `columns` one below the other, by these names; with columns 0
+// for vectors one after the other, which do not decay.
+void AllocateParts(Parameter& parameter, const std::vector<std::string>& names, int64_t rows_each,
+                   int64_t columns);
+
 // The part as a view of `whole`, which is value, first_moment or second_moment.
 at::Tensor PartOf(const at::Tensor& whole, const ParameterPart& part);
 

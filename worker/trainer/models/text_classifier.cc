@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/models/text_classifier.h"
 
-#include <map>
-
 #include "base/errors.h"
 #include "worker/trainer/models/weight_loader.h"
 
@@ -60,9 +58,7 @@ void TextClassifier::Backward(const PackedBatch& batch, const ForwardMode& mode,
 }
 
 std::vector<AdaptedLinear*> TextClassifier::linears() {
-  std::vector<AdaptedLinear*> linears = encoder_.linears();
-  for (AdaptedLinear* linear : head_.linears()) linears.push_back(linear);
-  return linears;
+  return Joined(encoder_.linears(), head_.linears());
 }
 
 void TextClassifier::FreezeButHead() {
@@ -73,25 +69,11 @@ void TextClassifier::FreezeButHead() {
 }
 
 std::vector<Parameter*> TextClassifier::trained_parameters() {
-  std::vector<Parameter*> trained = TrainableOf(parameters_);
-  for (AdaptedLinear* linear : linears()) {
-    for (Parameter* p : linear->adapter_parameters()) trained.push_back(p);
-  }
-  return trained;
+  return TrainedOf(parameters_, linears());
 }
 
 std::vector<NamedTensor> TextClassifier::MergedValues() {
-  std::map<const Parameter*, at::Tensor> merged;
-  for (const AdaptedLinear* linear : linears()) {
-    if (!linear->adapters.empty()) merged[&linear->weight] = MergedWeight(*linear);
-  }
-  std::vector<NamedTensor> values;
-  for (const Parameter* p : parameters_) {
-    const auto found = merged.find(p);
-    const at::Tensor& value = found == merged.end() ? p->value : found->second;
-    for (const ParameterPart& part : p->parts) values.push_back({part.name, PartOf(value, part)});
-  }
-  return values;
+  return MergedValuesOf(parameters_, linears());
 }
 
 }  // namespace attune

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "ATen/ops/empty.h"
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "formats/weights/encoder_tensors.h"
@@ -15,14 +14,9 @@ namespace {
 
 void Shape(const EncoderConfig& config, Parameter& parameter, const std::vector<std::string>& names,
            int64_t rows_each, int64_t columns) {
-  const int64_t rows = rows_each * static_cast<int64_t>(names.size());
-  parameter.value =
-      columns == 0 ? at::empty({rows}, at::kFloat) : at::empty({rows, columns}, at::kFloat);
-  parameter.decays = columns != 0;
-  for (size_t i = 0; i < names.size(); ++i) {
-    parameter.parts.push_back(
-        {ExportName(config, names[i]), static_cast<int64_t>(i) * rows_each, rows_each});
-  }
+  std::vector<std::string> exported;
+  for (const std::string& name : names) exported.push_back(ExportName(config, name));
+  AllocateParts(parameter, exported, rows_each, columns);
 }
 
 void MakeSparse(Parameter& table) {
@@ -99,17 +93,20 @@ absl::Status WeightLoader::LoadLayer(EncoderLayer& layer, int64_t index) {
   const std::string at = absl::StrCat("encoder.layer.", index, ".");
   const std::string self = absl::StrCat(at, "attention.self.");
   ATTUNE_RETURN_IF_ERROR(ReadLinear(
-      layer.qkv,
+      layer.attention.qkv,
       {absl::StrCat(self, "query"), absl::StrCat(self, "key"), absl::StrCat(self, "value")}, hidden,
       hidden));
-  ATTUNE_RETURN_IF_ERROR(
-      ReadLinear(layer.out, {absl::StrCat(at, "attention.output.dense")}, hidden, hidden));
-  ATTUNE_RETURN_IF_ERROR(ReadNorm(layer.attention_gamma, layer.attention_beta,
+  ATTUNE_RETURN_IF_ERROR(ReadLinear(layer.attention.out,
+                                    {absl::StrCat(at, "attention.output.dense")}, hidden, hidden));
+  ATTUNE_RETURN_IF_ERROR(ReadNorm(layer.attention.norm.gamma, layer.attention.norm.beta,
                                   absl::StrCat(at, "attention.output.LayerNorm")));
+  FeedForward& feed_forward = layer.feed_forward;
   ATTUNE_RETURN_IF_ERROR(
-      ReadLinear(layer.up, {absl::StrCat(at, "intermediate.dense")}, inner, hidden));
-  ATTUNE_RETURN_IF_ERROR(ReadLinear(layer.down, {absl::StrCat(at, "output.dense")}, hidden, inner));
-  return ReadNorm(layer.output_gamma, layer.output_beta, absl::StrCat(at, "output.LayerNorm"));
+      ReadLinear(feed_forward.up, {absl::StrCat(at, "intermediate.dense")}, inner, hidden));
+  ATTUNE_RETURN_IF_ERROR(
+      ReadLinear(feed_forward.down, {absl::StrCat(at, "output.dense")}, hidden, inner));
+  return ReadNorm(feed_forward.norm.gamma, feed_forward.norm.beta,
+                  absl::StrCat(at, "output.LayerNorm"));
 }
 
 absl::StatusOr<bool> WeightLoader::ReadOrStart(AdaptedLinear& linear, const std::string& prefix,

@@ -9,13 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/errors.h"
 #include "base/file_system.h"
-#include "formats/datasets/split.h"
 #include "formats/weights/problem_type.h"
 #include "worker/trainer/batching/augmentation.h"
 #include "worker/trainer/batching/image_batch.h"
 #include "worker/trainer/features/image_rows.h"
 #include "worker/trainer/methods/tuning_method.h"
 #include "worker/trainer/models/weights_file.h"
+#include "worker/trainer/tasks/hold_out.h"
 #include "worker/trainer/tasks/model_outputs.h"
 
 namespace attune {
@@ -112,17 +112,16 @@ absl::Status ImageClassification::ComputeFrozen(const LoopParts& parts, const Da
 
 absl::Status ImageClassification::HoldOut(StageClock& stages) {
   const StageClock::Scope scope(stages, "read");
-  std::vector<int64_t> kept, held_out;
-  for (int64_t i = 0; i < train_.images.size(); ++i) {
-    ATTUNE_ASSIGN_OR_RETURN(const std::string file, train_.images.Read(i));
-    (IsHeldOut({ImageDigest(file)}, spec_.eval_fraction) ? held_out : kept).push_back(i);
-  }
-  eval_ = train_.Select(held_out);
-  train_ = train_.Select(kept);
-  if (train_.images.size() > 0) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kInvalidArgument, "INVALID_DATASET",
-                   absl::StrCat("No training image is left beside the held-out ",
-                                spec_.eval_fraction, " of the data. Lower eval_fraction."));
+  ATTUNE_ASSIGN_OR_RETURN(
+      const HeldOut rows,
+      attune::HoldOut(train_.images.size(), spec_.eval_fraction,
+                      [&](int64_t i) -> absl::StatusOr<std::vector<std::string>> {
+                        ATTUNE_ASSIGN_OR_RETURN(const std::string file, train_.images.Read(i));
+                        return std::vector<std::string>{ImageDigest(file)};
+                      }));
+  eval_ = train_.Select(rows.held_out);
+  train_ = train_.Select(rows.kept);
+  return absl::OkStatus();
 }
 
 absl::Status ImageClassification::LoadTrainingData(const LoopParts& parts) {

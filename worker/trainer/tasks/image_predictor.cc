@@ -45,7 +45,7 @@ absl::StatusOr<at::Tensor> ImagePredictor::Logits(std::string_view base64) const
 }
 
 absl::StatusOr<std::vector<std::string>> ImagePredictor::Predict(
-    const std::vector<std::vector<std::string>>& rows, int64_t) const {
+    const std::vector<std::vector<std::string>>& rows, const PredictionOptions&) const {
   std::vector<std::string> lines;
   for (const std::vector<std::string>& row : rows) {
     const absl::StatusOr<at::Tensor> logits =

@@ -22,9 +22,10 @@ class ImagePredictor final : public Predictor {
   // INVALID_ARGUMENT/INVALID_MODEL: the folder has no classifier.
   static absl::StatusOr<std::unique_ptr<ImagePredictor>> Load(const std::string& model_dir);
 
-  // A row is one string, a JPEG or PNG file in base64; `max_length` means nothing.
+  // A row is one string, a JPEG or PNG file in base64; no option is of its concern.
   absl::StatusOr<std::vector<std::string>> Predict(
-      const std::vector<std::vector<std::string>>& rows, int64_t max_length) const override;
+      const std::vector<std::vector<std::string>>& rows,
+      const PredictionOptions& options) const override;
 
   // [1, classes], of one such file.
   absl::StatusOr<at::Tensor> Logits(std::string_view base64) const;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/tasks/objective.h"
 
-#include <cmath>
-
+#include "worker/trainer/tasks/metrics.h"
 #include "worker/trainer/tasks/multi_label.h"
 #include "worker/trainer/tasks/regression.h"
 #include "worker/trainer/tasks/single_label.h"
@@ -27,25 +26,8 @@ std::unique_ptr<Objective> MakeObjective(const TrainerSpec& spec, const std::str
 EvaluationFrame MeasureDefined(const Objective& objective, const at::Tensor& logits,
                                const Labels& labels) {
   EvaluationFrame frame = objective.Measure(logits, labels);
-  std::erase_if(frame.metrics, [](const auto& metric) { return !std::isfinite(metric.second); });
+  DropUndefined(frame.metrics);
   return frame;
-}
-
-std::vector<std::string> MetricsOf(const std::string& kind) {
-  if (kind == "number") return {"loss", "rmse", "mae", "spearman", "pearson", "r2"};
-  std::vector<std::string> names;
-  if (kind == "single") names = {"loss", "accuracy", "majority", "top5_accuracy"};
-  if (kind == "multi") names = {"loss", "subset_accuracy"};
-  if (names.empty()) return {};
-  for (const std::string average : {"micro_", "macro_", "weighted_"}) {
-    for (const char* metric : {"f1", "precision", "recall"}) names.push_back(average + metric);
-  }
-  names.push_back("auc");
-  return names;
-}
-
-bool HigherIsBetter(const std::string& metric) {
-  return metric != "loss" && metric != "rmse" && metric != "mae";
 }
 
 }  // namespace attune

@@ -57,10 +57,4 @@ std::unique_ptr<Objective> MakeObjective(const TrainerSpec& spec, const std::str
 EvaluationFrame MeasureDefined(const Objective& objective, const at::Tensor& logits,
                                const Labels& labels);
 
-// The metrics that Measure may give for a kind of label; {} for none of the three.
-std::vector<std::string> MetricsOf(const std::string& kind);
-
-// Whether a higher value of a metric is the better one.
-bool HigherIsBetter(const std::string& metric);
-
 }  // namespace attune

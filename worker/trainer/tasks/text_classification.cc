@@ -8,12 +8,12 @@
 #include "base/errors.h"
 #include "base/file_system.h"
 #include "formats/datasets/labelled_text.h"
-#include "formats/datasets/split.h"
 #include "formats/weights/problem_type.h"
 #include "worker/trainer/features/text_rows.h"
 #include "worker/trainer/methods/adapter_folder.h"
 #include "worker/trainer/methods/tuning_method.h"
 #include "worker/trainer/models/model_folder_writer.h"
+#include "worker/trainer/tasks/hold_out.h"
 #include "worker/trainer/tasks/model_outputs.h"
 
 namespace attune {
@@ -26,10 +26,6 @@ DropoutRates RatesOf(const TrainerSpec& spec, const EncoderConfig& config) {
   const double adapter = spec.method == "lora" ? spec.lora.dropout : 0;
   if (p >= 0) return {p, p, p, adapter};
   return {config.hidden_dropout, config.attention_dropout, config.classifier_dropout, adapter};
-}
-
-absl::Status Refused(std::string_view reason, std::string_view message) {
-  return MakeError(absl::StatusCode::kInvalidArgument, reason, message);
 }
 
 }  // namespace
@@ -86,9 +82,7 @@ absl::Status TextClassification::LoadModel(const TrainerSpec& spec, const std::s
   ATTUNE_ASSIGN_OR_RETURN(model_, TextClassifier::Load(*base_, OutputsOf(kind_, labels_),
                                                        spec.hyperparameters.seed, pooling_));
   rates_ = RatesOf(spec, base_->config());
-  const int64_t positions = base_->config().max_length();
-  const int64_t wanted = spec.hyperparameters.max_length;
-  max_length_ = wanted > 0 ? std::min(wanted, positions) : positions;
+  max_length_ = KeptTokens(spec.hyperparameters.max_length, base_->config().max_length());
   return absl::OkStatus();
 }
 
@@ -162,21 +156,15 @@ absl::Status TextClassification::LoadTrainingData(const LoopParts& parts) {
   if (spec.eval.has_value()) {
     ATTUNE_ASSIGN_OR_RETURN(eval_, read(*spec.eval));
   } else if (spec.eval_fraction > 0) {
-    std::vector<int64_t> kept, held_out;
-    for (size_t i = 0; i < examples.size(); ++i) {
-      auto& part = IsHeldOut(examples[i].texts, spec.eval_fraction) ? held_out : kept;
-      part.push_back(static_cast<int64_t>(i));
-    }
-    eval_ = train_.Select(held_out);
-    train_ = train_.Select(kept);
+    ATTUNE_ASSIGN_OR_RETURN(const HeldOut rows,
+                            HoldOut(train_.text.size(), spec.eval_fraction, [&](int64_t i) {
+                              return examples[static_cast<size_t>(i)].texts;
+                            }));
+    eval_ = train_.Select(rows.held_out);
+    train_ = train_.Select(rows.kept);
   }
   if (spec.test.has_value()) {
     ATTUNE_ASSIGN_OR_RETURN(test_, read(*spec.test));
-  }
-  if (train_.text.size() == 0) {
-    return Refused("INVALID_DATASET",
-                   absl::StrCat("No training example is left beside the held-out ",
-                                spec.eval_fraction, " of the data. Lower eval_fraction."));
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/trainer/tasks/text_predictor.h"
 
-#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -32,12 +31,11 @@ absl::StatusOr<std::unique_ptr<TextPredictor>> TextPredictor::Load(const std::st
 }
 
 absl::StatusOr<std::vector<std::string>> TextPredictor::Predict(
-    const std::vector<std::vector<std::string>>& rows, int64_t max_length) const {
+    const std::vector<std::vector<std::string>>& rows, const PredictionOptions& options) const {
   std::vector<LabelledExample> examples;
   for (const std::vector<std::string>& texts : rows) examples.push_back({.texts = texts});
-  const int64_t positions = model_->config().max_length();
   const TokenizedText text = TokenizedText::Make(
-      examples, *tokenizer_, max_length > 0 ? std::min(max_length, positions) : positions);
+      examples, *tokenizer_, KeptTokens(options.max_length, model_->config().max_length()));
   std::vector<std::string> lines;
   for (int64_t begin = 0, end = 0; begin < text.size(); begin = end) {
     end = BatchEnd(text, begin);

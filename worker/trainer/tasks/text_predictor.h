@@ -22,9 +22,9 @@ class TextPredictor final : public Predictor {
   static absl::StatusOr<std::unique_ptr<TextPredictor>> Load(const std::string& model_dir);
 
   // A row is one text, or two for a pair.
-  // max_length: tokens a row keeps; 0, or above the model's maximum: that maximum.
   absl::StatusOr<std::vector<std::string>> Predict(
-      const std::vector<std::vector<std::string>>& rows, int64_t max_length) const override;
+      const std::vector<std::vector<std::string>>& rows,
+      const PredictionOptions& options) const override;
 
  private:
   TextPredictor() = default;

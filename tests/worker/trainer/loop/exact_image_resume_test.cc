@@ -5,7 +5,6 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
-#include "base/rng.h"
 #include "gmock/gmock.h"
 #include "tests/worker/trainer/testing/deaths.h"
 #include "tests/worker/trainer/testing/tiny_image_job.h"
@@ -13,11 +12,7 @@
 namespace attune {
 namespace {
 
-using testing::Attempt;
-using testing::AttemptResult;
-using testing::Outcome;
-using testing::OutcomeOf;
-using testing::RunWithDeaths;
+using testing::ExpectSameBytes;
 using testing::TinyImageJob;
 
 struct Variant {
@@ -65,18 +60,8 @@ TEST_P(ExactImageResume, EndsWithTheBytesOfARunThatNeverDied) {
   job.spec.train.sha256 = std::string(64, '1');
   job.spec.test->sha256 = std::string(64, '3');
   variant.change(job.spec);
-  const auto task = job.LoadTask();
-  Attempt attempt;
-  const AttemptResult whole = attempt.Run(job.spec, *task);
-  ASSERT_TRUE(whole.end.ok()) << whole.end.status();
-  const Outcome expected = OutcomeOf(job.spec);
-
-  SeededRng rng(static_cast<uint64_t>(seed));
-  const Outcome outcome = RunWithDeaths(
-      job.spec, job.Path(""), [&] { return job.LoadTask(); }, /*calls=*/20, rng);
-  EXPECT_GT(outcome.deaths, 0);
-  EXPECT_TRUE(outcome.weights == expected.weights) << "after " << outcome.deaths << " deaths";
-  EXPECT_EQ(outcome.metrics, expected.metrics);
+  ExpectSameBytes(
+      job.spec, job.Path(""), [&] { return job.LoadTask(); }, static_cast<uint64_t>(seed));
 }
 
 INSTANTIATE_TEST_SUITE_P(Jobs, ExactImageResume,

@@ -37,7 +37,7 @@ class ImagePredictorTest : public ::testing::Test {
 TEST_F(ImagePredictorTest, SaysOfAnImageWhatTheJobSays) {
   const auto predictor = LoadPredictor(Dir());
   ASSERT_TRUE(predictor.ok()) << predictor.status();
-  const auto lines = (*predictor)->Predict({{Image(0)}, {Image(1)}}, 0);
+  const auto lines = (*predictor)->Predict({{Image(0)}, {Image(1)}}, {});
   ASSERT_TRUE(lines.ok()) << lines.status();
   ASSERT_EQ(lines->size(), 2);
   const auto answer = nlohmann::json::parse((*lines)[1]);
@@ -53,7 +53,7 @@ TEST_F(ImagePredictorTest, SaysOfAnImageWhatTheJobSays) {
 TEST_F(ImagePredictorTest, RefusesARowThatIsNoImageByItsPlace) {
   const auto predictor = *LoadPredictor(Dir());
   const auto message = [&](const std::string& row) {
-    return std::string(predictor->Predict({{Image(0)}, {row}}, 0).status().message());
+    return std::string(predictor->Predict({{Image(0)}, {row}}, {}).status().message());
   };
   EXPECT_THAT(message("a text, not base64"), HasSubstr("rows[1].image"));
   EXPECT_THAT(message(absl::Base64Escape("<svg/>")), HasSubstr("rows[1].image"));

@@ -8,6 +8,7 @@
 
 #include "ATen/ATen.h"
 #include "gmock/gmock.h"
+#include "worker/trainer/tasks/metrics.h"
 #include "worker/trainer/tasks/single_label.h"
 
 namespace attune {
@@ -70,7 +71,7 @@ TEST_P(AnObjective, HasTheGradientOfItsLosses) {
   }
 }
 
-TEST_P(AnObjective, MeasuresTheMetricsItNames) {
+TEST_P(AnObjective, MeasuresTheMetricsOfItsKind) {
   const std::vector<std::string> names = MetricsOf(GetParam());
   const EvaluationFrame frame = objective_->Measure(logits_, problem_.labels);
   EXPECT_EQ(frame.examples, 4);

@@ -68,7 +68,7 @@ TEST_P(TextPredictorTest, SaysOfARowWhatAJobSays) {
   ASSERT_TRUE(predictor.ok()) << predictor.status();
   std::vector<std::vector<std::string>> rows;
   for (const LabelledExample& example : *examples) rows.push_back(example.texts);
-  const auto predicted = (*predictor)->Predict(rows, job.spec.hyperparameters.max_length);
+  const auto predicted = (*predictor)->Predict(rows, {job.spec.hyperparameters.max_length});
   ASSERT_TRUE(predicted.ok()) << predicted.status();
   ASSERT_EQ(predicted->size(), lines.size());
   for (size_t i = 0; i < lines.size(); ++i) {

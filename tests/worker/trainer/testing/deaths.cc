@@ -63,4 +63,18 @@ Outcome RunWithDeaths(TrainerSpec spec, const std::string& root,
   return outcome;
 }
 
+void ExpectSameBytes(const TrainerSpec& spec, const std::string& root,
+                     const std::function<std::unique_ptr<Task>()>& load, uint64_t seed) {
+  const auto task = load();
+  const AttemptResult whole = Attempt().Run(spec, *task);
+  ASSERT_TRUE(whole.end.ok()) << whole.end.status();
+  const Outcome expected = OutcomeOf(spec);
+
+  SeededRng rng(seed);
+  const Outcome outcome = RunWithDeaths(spec, root, load, /*calls=*/20, rng);
+  EXPECT_GT(outcome.deaths, 0);
+  EXPECT_TRUE(outcome.weights == expected.weights) << "after " << outcome.deaths << " deaths";
+  EXPECT_EQ(outcome.metrics, expected.metrics);
+}
+
 }  // namespace attune::testing

@@ -28,4 +28,8 @@ Outcome OutcomeOf(const TrainerSpec& spec);
 Outcome RunWithDeaths(TrainerSpec spec, const std::string& root,
                       const std::function<std::unique_ptr<Task>()>& load, uint64_t calls, Rng& rng);
 
+// Expects that the job leaves the same bytes whether it never dies or within every 20 calls.
+void ExpectSameBytes(const TrainerSpec& spec, const std::string& root,
+                     const std::function<std::unique_ptr<Task>()>& load, uint64_t seed);
+
 }  // namespace attune::testing

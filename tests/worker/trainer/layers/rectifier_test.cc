@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "worker/trainer/layers/relu6.h"
+#include "worker/trainer/layers/rectifier.h"
 
 #include "ATen/ATen.h"
 #include "gtest/gtest.h"
@@ -24,6 +24,16 @@ TEST(ActivationBackward, PassesWhatLiesBetweenItsBoundsAndSumsIt) {
     const at::Tensor exact = expected.narrow(0, 0, kRows).to(at::kDouble).sum(0);
     EXPECT_LT((sums - exact).abs().max().item<double>(), 1e-4);
   }
+}
+
+TEST(ActivationBackward, OfReluHasNoUpperBound) {
+  at::manual_seed(8);
+  const at::Tensor y = (at::randn({kCapacity, kChannels}) * 6).clamp_min(0);
+  ASSERT_GT(y.max().item<float>(), 6);
+  at::Tensor dy = at::randn({kCapacity, kChannels});
+  const at::Tensor expected = dy * (y > 0);
+  ActivationBackward(Activation::kRelu, kRows, y, dy, false);
+  EXPECT_TRUE(at::equal(dy.narrow(0, 0, kRows), expected.narrow(0, 0, kRows)));
 }
 
 TEST(ActivationBackward, OfNoneOnlySums) {

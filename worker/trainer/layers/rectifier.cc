@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "worker/trainer/layers/relu6.h"
+#include "worker/trainer/layers/rectifier.h"
 
 #include <algorithm>
 #include <limits>
@@ -13,13 +13,13 @@ namespace {
 
 // Whose sums are added up on their own, whatever the number of threads.
 constexpr int64_t kBlockRows = 256;
-constexpr float kTop = 6;
 
 struct BackwardArgs {
   const float* y;
   float* dy;
   float* partial;  // [blocks, channels], zeros
   int64_t rows, channels;
+  float top;  // where the activation ends
 };
 
 // The gradient passes where the activation is the identity. A plain loop: GCC takes comparisons of
@@ -29,7 +29,7 @@ ATTUNE_INLINE void Row(const BackwardArgs& a, int64_t row, float* __restrict sum
   float* __restrict dy = a.dy + row * a.channels;
   const float* __restrict y = a.y + (kMasks ? row * a.channels : 0);
   for (int64_t c = 0; c < a.channels; ++c) {
-    if constexpr (kMasks) dy[c] = (y[c] > 0) & (y[c] < kTop) ? dy[c] : 0;
+    if constexpr (kMasks) dy[c] = (y[c] > 0) & (y[c] < a.top) ? dy[c] : 0;
     if constexpr (kSums) sums[c] += dy[c];
   }
 }
@@ -56,13 +56,20 @@ ATTUNE_SIMD void SumOnly(const BackwardArgs& a, int64_t b, int64_t e) {
 
 ActivationBounds BoundsOf(Activation activation) {
   constexpr float kNoBound = std::numeric_limits<float>::infinity();
-  return activation == Activation::kRelu6 ? ActivationBounds{0, kTop}
-                                          : ActivationBounds{-kNoBound, kNoBound};
+  switch (activation) {
+    case Activation::kNone:
+      return {-kNoBound, kNoBound};
+    case Activation::kRelu:
+      return {0, kNoBound};
+    case Activation::kRelu6:
+      return {0, 6};
+  }
+  __builtin_unreachable();
 }
 
 at::Tensor ActivationBackward(Activation activation, int64_t rows, const at::Tensor& y,
                               at::Tensor& dy, bool want_sums) {
-  const bool masks = activation == Activation::kRelu6;
+  const bool masks = activation != Activation::kNone;
   if (!masks && !want_sums) return {};
   const int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
   at::Tensor partial;
@@ -71,7 +78,8 @@ at::Tensor ActivationBackward(Activation activation, int64_t rows, const at::Ten
                           .dy = dy.mutable_data_ptr<float>(),
                           .partial = want_sums ? partial.mutable_data_ptr<float>() : nullptr,
                           .rows = rows,
-                          .channels = dy.size(1)};
+                          .channels = dy.size(1),
+                          .top = BoundsOf(activation).high};
   const auto run = masks ? (want_sums ? MaskAndSum : Mask) : SumOnly;
   ParallelFor(0, blocks, 1, [&](int64_t b, int64_t e) { run(args, b, e); });
   return want_sums ? partial.sum(0) : at::Tensor();

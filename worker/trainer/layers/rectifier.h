@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// min(max(x, 0), 6), which the layers before it apply to what they store, and its gradient. On
-// float matrices [capacity, channels] (device/rows.h). Pure.
+// max(x, 0), or min(max(x, 0), 6), which the layers before it apply to what they store, and its
+// gradient. On float matrices [capacity, channels] (device/rows.h). Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace attune {
 
-enum class Activation { kNone, kRelu6 };
+enum class Activation { kNone, kRelu, kRelu6 };
 
 // What a stored value lies between.
 struct ActivationBounds {
