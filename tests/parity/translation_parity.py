@@ -22,7 +22,8 @@ import translation_task_parity as jobs
 from reference_student import END, Student, padded
 
 CACHE = Path(os.environ.get("ATTUNE_CACHE", os.path.expanduser("~/.cache/attune")))
-TRAINED, SEARCHED, WIDTH = 800, 150, 4
+# A sample of the sentences by default.
+TRAINED, SEARCHED, WIDTH = 800, 150 if os.environ.get("ATTUNE_TEST_ALL") else 50, 4
 
 
 def descriptions(split, source, target, count):
@@ -57,7 +58,7 @@ class RealStudent(jobs.Job):
         jobs.write_pairs(cls.folder / "train.jsonl", cls.train)
         jobs.write_pairs(cls.folder / "test.jsonl", cls.test)
         cls.run_trainer(cls.spec("run"))
-        cls.student = Student.load(cls.base).double()  # fp32 of PyTorch is no closer to it than ours
+        cls.student = Student.load(cls.base).double()  # its fp32 is up to 1.2e-4 away
         cls.sources = [cls.ids(text) for text, _ in cls.test]
         cls.targets = [cls.ids(text) for _, text in cls.test]
 
