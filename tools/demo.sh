@@ -65,7 +65,7 @@ show_images() { # show_images JOB FOLDER: what the model says of the first image
   echo "  folder   ./$2   (config.json and model.safetensors as timm has them)"
 }
 
-# All of the 20,000 pairs, three times, gain more and take half an hour.
+# A part of the pairs, so that it takes a minute.
 choose_translation() {
   local data=$ATTUNE_CACHE/data/package-descriptions
   NAME=package-descriptions BASE=marian-enpt-tiny
