@@ -5,7 +5,7 @@
 # BLEU and chrF on descriptions of packages that neither saw, and on everyday sentences, before and
 # after; then what LoRA of attune-trainer does to both.
 #
-#   bench/translation.sh                       everything (over an hour with two cores)
+#   bench/translation.sh                       everything
 #   bench/translation.sh --direction en-pt     one direction
 #   bench/translation.sh --rows 3200 --epochs 1    shorter
 #
